@@ -1,0 +1,1 @@
+//! The door to PostgreSQL: the only code that speaks to a server.

@@ -1,0 +1,3 @@
+//! Subscriptions to Slony-I replicated tables.
+pub mod db;
+pub mod model;

@@ -1,0 +1,2 @@
+//! The subscription manager.
+fn main() {}
