@@ -1,1 +1,12 @@
 //! The door to PostgreSQL: the only code that speaks to a server.
+
+mod catalog;
+mod connect;
+mod copy_out;
+mod snapshot;
+pub mod structure;
+
+pub use catalog::{Replication, encoding, replication};
+pub use connect::{Database, Session};
+pub use copy_out::copy_out;
+pub use snapshot::{Cut, Snapshot, first_waiter};

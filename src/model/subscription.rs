@@ -84,3 +84,22 @@ pub enum Dialect {
     /// The header as slon writes it: for `slony_logshipper` and sites made by `slony1_dump.sh`.
     Slony,
 }
+
+/// How the SQL of a request may be packed, because the subscriber says that it can unpack it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// `.gz`
+    Gzip,
+    /// `.zst`
+    Zstd,
+}
+
+impl Compression {
+    /// What is added to the file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
+}

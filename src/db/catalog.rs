@@ -1,0 +1,54 @@
+//! What the catalogs of PostgreSQL and Slony say of series.
+
+use super::{Database, Session};
+use crate::error::{Result, Tried};
+use crate::model::Series;
+
+/// Whether a series can be subscribed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replication {
+    /// Its changes come through the archives of this node.
+    Replicated,
+    /// The table is there, but no set that this node receives has it.
+    NotReplicated,
+    /// There is no such table.
+    Unknown,
+}
+
+/// Looks the series up, all in one query; the answers are in the order of the question.
+///
+/// A table counts as replicated if this node is an active receiver of its set: what originates here never comes into an
+/// archive.
+pub async fn replication(db: &Database, session: &Session, series: &[Series]) -> Result<Vec<Replication>> {
+    let schemas: Vec<&str> = series.iter().map(|series| series.0.schema.as_str()).collect();
+    let tables: Vec<&str> = series.iter().map(|series| series.0.name.as_str()).collect();
+    let cluster = db.cluster_schema();
+    let local = db.local_node(session).await?;
+    let local = i32::try_from(local.0).unwrap_or(i32::MAX);
+    let sql = format!(
+        "select c.oid is not null, s.sub_set is not null
+           from unnest($1::text[], $2::text[]) with ordinality as asked(nsp, rel, at)
+           left join pg_namespace n on n.nspname = asked.nsp
+           left join pg_class c on c.relnamespace = n.oid and c.relname = asked.rel and c.relkind in ('r', 'p')
+           left join {cluster}.sl_table t on t.tab_reloid = c.oid
+           left join {cluster}.sl_subscribe s on s.sub_set = t.tab_set and s.sub_receiver = $3 and s.sub_active
+          order by asked.at"
+    );
+    let rows =
+        session.client().query(&sql, &[&schemas, &tables, &local]).await.tried("look the series up")?;
+    Ok(rows
+        .iter()
+        .map(|row| match (row.get(0), row.get(1)) {
+            (true, true) => Replication::Replicated,
+            (true, false) => Replication::NotReplicated,
+            (false, _) => Replication::Unknown,
+        })
+        .collect())
+}
+
+/// The encoding of the database, in which slon writes its archives.
+pub async fn encoding(session: &Session) -> Result<String> {
+    let sql =
+        "select pg_encoding_to_char(encoding)::text from pg_database where datname = current_database()";
+    Ok(session.client().query_one(sql, &[]).await.tried("read the database's encoding")?.get(0))
+}

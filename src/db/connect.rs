@@ -1,0 +1,116 @@
+//! Sessions with the log-shipping node's database.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls};
+
+use crate::config::DatabaseConfig;
+use crate::error::{Error, Result, Tried};
+use crate::model::{Counter, SlonyNode, quote_identifier};
+
+/// A network that swallows packets must not hang a dump for ever: an idle receiver notices only by keepalives.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a dump must not inherit from the server's, the database's or the role's settings. The search path is empty so
+/// that expressions of the catalog come out fully qualified.
+const SETTINGS: &str = "\
+    set client_encoding = 'UTF8'; set search_path = pg_catalog; set standard_conforming_strings = on; \
+    set datestyle = ISO; set intervalstyle = postgres; set extra_float_digits = 3; set bytea_output = hex; \
+    set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; \
+    set synchronize_seqscans = off; set row_security = off; set quote_all_identifiers = off";
+
+/// The database of the log-shipping node, and the Slony cluster in it.
+#[derive(Debug, Clone)]
+pub struct Database {
+    config: DatabaseConfig,
+    cluster: String,
+}
+
+/// One connection. Dropping it closes it, which ends whatever it was doing at the server.
+pub struct Session {
+    client: Client,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Database {
+    /// From the configuration; nothing is connected yet.
+    pub fn new(config: &DatabaseConfig, cluster: &str) -> Self {
+        Self { config: config.clone(), cluster: cluster.to_owned() }
+    }
+
+    /// The cluster's schema for SQL: `"_jsoc"`.
+    pub fn cluster_schema(&self) -> String {
+        quote_identifier(&format!("_{}", self.cluster))
+    }
+
+    /// Connects and makes the session's settings our own.
+    pub async fn connect(&self) -> Result<Session> {
+        let DatabaseConfig { host, port, user, dbname } = &self.config;
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host(host)
+            .port(*port)
+            .user(user)
+            .dbname(dbname)
+            .application_name("subscription_manager")
+            .connect_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(KEEPALIVE_IDLE)
+            .keepalives_interval(KEEPALIVE_INTERVAL)
+            .keepalives_retries(KEEPALIVE_RETRIES);
+        let place = format!("database {dbname} at {host}:{port} as {user}");
+        let (client, connection) = config.connect(NoTls).await.tried(format!("connect to {place}"))?;
+        // The connection's own error is also seen by the query that waits for it.
+        let task = tokio::spawn(async move { drop(connection.await) });
+        let session = Session { client, task };
+        session.client.batch_execute(SETTINGS).await.tried(format!("set up the session with {place}"))?;
+        Ok(session)
+    }
+
+    /// The Slony node that this database is. Fails if there is no such cluster in it.
+    pub async fn local_node(&self, session: &Session) -> Result<SlonyNode> {
+        let sql = format!("select {}.\"getlocalnodeid\"($1)", self.cluster_schema());
+        let row = session.client.query_one(&sql, &[&format!("_{}", self.cluster)]).await;
+        let row = row.tried(format!("ask for the node of Slony cluster {}", self.cluster))?;
+        let node: i32 = row.get(0);
+        // -1: the schema is there, the node is not initialised.
+        u32::try_from(node).map(SlonyNode).map_err(|_| {
+            Error::WrongDatabase(format!(
+                "this database is no initialised node of Slony cluster {}",
+                self.cluster
+            ))
+        })
+    }
+
+    /// The number of the last archive whose transaction has committed. slon names an archive before it commits; only up
+    /// to here they are true.
+    pub async fn committed(&self, session: &Session) -> Result<Counter> {
+        let sql = format!("select ac_num from {}.sl_archive_counter", self.cluster_schema());
+        let row = session.client.query_one(&sql, &[]).await.tried("read sl_archive_counter")?;
+        Counter::from_database(row.get(0))
+            .ok_or_else(|| Error::WrongDatabase("sl_archive_counter is negative".into()))
+    }
+}
+
+impl Session {
+    /// The driver's handle.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Asks the server to stop what this session is doing. Whether it did shows in the session.
+    pub async fn cancel(&self) {
+        if let Err(error) = self.client.cancel_token().cancel_query(NoTls).await {
+            tracing::debug!(%error, "cancel request");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Without this the task would read the rest of a running COPY before it noticed that nobody listens.
+        self.task.abort();
+    }
+}

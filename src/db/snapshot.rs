@@ -1,0 +1,94 @@
+//! One view of the data at an exact place of the archive stream, without keeping anybody from writing.
+//!
+//! slon raises `sl_archive_counter.ac_num` in the transaction that applies the changes of the archive. A transaction of
+//! level REPEATABLE READ that reads `ac_num` therefore sees the data up to that archive and nothing after it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+use super::{Database, Session, structure};
+use crate::error::{Error, Result, Tried};
+use crate::model::{Counter, Sequence, Series};
+
+/// How long a lock is waited for. ACCESS SHARE only meets ACCESS EXCLUSIVE: a TRUNCATE or DDL, which is short; whoever
+/// waits longer stands in a queue in which slon may stand too.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A transaction that holds its series in ACCESS SHARE mode.
+pub struct Snapshot {
+    session: Session,
+}
+
+/// Where the stream was cut, and what belongs to the series there.
+pub struct Cut {
+    /// The snapshot holds everything up to this archive.
+    pub counter: Counter,
+    /// The sequences of each series.
+    pub sequences: HashMap<Series, Vec<Sequence>>,
+}
+
+impl Snapshot {
+    /// Begins the transaction and locks the series against DDL, so that structure and data belong together. `LOCK`
+    /// takes no snapshot yet: that is for [`Snapshot::cut`].
+    pub async fn begin(session: Session, series: &[Series]) -> Result<Self> {
+        let mut sql = format!(
+            "begin isolation level repeatable read read only; set local lock_timeout = '{}ms'; ",
+            LOCK_TIMEOUT.as_millis()
+        );
+        if !series.is_empty() {
+            let tables: Vec<String> = series.iter().map(Series::sql).collect();
+            sql.push_str(&format!("lock table {} in access share mode", tables.join(", ")));
+        }
+        match session.client().batch_execute(&sql).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+                Err(Error::Refused(format!("a series vanished meanwhile: {}", said(&error))))
+            }
+            Err(error) if error.code() == Some(&SqlState::OUT_OF_MEMORY) => {
+                Err(Error::Refused("too many series for one request: ask for some of them first".into()))
+            }
+            result => result.tried("lock the series").map(|()| Self { session }),
+        }
+    }
+
+    /// Takes the snapshot. The caller holds the hold, so that no archive after the cut is split before the request is in
+    /// the registry.
+    pub async fn cut(&self, db: &Database, series: &[Series]) -> Result<Cut> {
+        let counter = db.committed(&self.session).await?;
+        let sequences =
+            structure::sequences(self.session.client(), series).await.tried("read the sequences")?;
+        Ok(Cut { counter, sequences })
+    }
+
+    /// The session in the snapshot.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The server process that holds the locks.
+    pub async fn backend(&self) -> Result<i32> {
+        let row = self.session.client().query_one("select pg_backend_pid()", &[]).await;
+        Ok(row.tried("ask for the backend's number")?.get(0))
+    }
+
+    /// Proves that the transaction is alive to its end: after a failure every statement is refused, whereas COMMIT
+    /// "succeeds".
+    pub async fn prove(self) -> Result<()> {
+        self.session.client().query_one("select 1", &[]).await.tried("end the snapshot")?;
+        self.session.client().batch_execute("rollback").await.tried("end the snapshot")
+    }
+}
+
+/// Who waits for a lock that this backend holds; `None` if nobody does.
+pub async fn first_waiter(session: &Session, backend: i32) -> Result<Option<String>> {
+    let sql = "select pid, coalesce(nullif(application_name, ''), usename::text, 'somebody')
+                 from pg_stat_activity
+                where wait_event_type = 'Lock' and $1 = any (pg_blocking_pids(pid)) limit 1";
+    let row = session.client().query_opt(sql, &[&backend]).await.tried("look for waiting backends")?;
+    Ok(row.map(|row| format!("{} (process {})", row.get::<_, String>(1), row.get::<_, i32>(0))))
+}
+
+fn said(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
+}

@@ -1,0 +1,57 @@
+//! Locks on files: released by the kernel when the process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Seek as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::{Context, Error, Result};
+
+/// An exclusive flock. Dropping it releases it; the file stays, empty of meaning but for the process number in it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, or says who has it.
+    pub fn take(path: &Path) -> Result<Self> {
+        let mut file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                let noted = file
+                    .set_len(0)
+                    .and_then(|()| file.rewind())
+                    .and_then(|()| writeln!(file, "{}", std::process::id()));
+                noted.context("write", path)?;
+                Ok(Self { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                let holder = std::fs::read_to_string(path).unwrap_or_default();
+                Err(Error::Fatal(format!(
+                    "`{}` is held by process {}: it runs already",
+                    path.display(),
+                    holder.trim()
+                )))
+            }
+            Err(TryLockError::Error(error)) => Err(error).context("lock", path),
+        }
+    }
+
+    /// Waits until the lock is free and takes it. Dropping the future gives up.
+    pub async fn wait(path: &Path) -> Result<Self> {
+        let file = open(path)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                // Polling, not a thread blocked in flock(2): that one could not be given up at shutdown.
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(TryLockError::Error(error)) => return Err(error).context("lock", path),
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).context("open", path)
+}

@@ -1,0 +1,20 @@
+//! The door to the file system: the only code that touches files.
+
+mod act;
+mod lock;
+mod observe;
+mod publish;
+mod sink;
+mod watch;
+
+pub use act::{act, move_logs};
+pub use lock::Lock;
+pub use observe::{
+    Dropped, Identity, Names, exists, give_back, names, read_dropped, read_optional, serial, site_logs, take,
+};
+pub use publish::{
+    create_directory, create_hidden, link_or_copy, publish_created, remove, rename, sync_directory, write,
+    write_like,
+};
+pub use sink::{Made, Sink, tarball};
+pub use watch::{Hint, watch};

@@ -1,0 +1,165 @@
+//! The one way to write a file: hidden temporary name, content, sync, rename, sync of the directory.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use crate::error::{Context, Result};
+
+/// Readable by everybody: subscribers fetch with accounts of their own.
+const READABLE: u32 = 0o644;
+
+/// Puts a file with these bytes into place as a whole. When it returns, content and name are on disk. A crash before
+/// leaves the old file, or none, and at the most a hidden temporary file. A file that has these bytes already is left
+/// alone, so that repeating a step is cheap and keeps its owner.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    let mut file = create_hidden(parent(path))?;
+    file.write_all(bytes).context("write", file.path())?;
+    publish_created(file, path, READABLE)
+}
+
+/// As [`write`], and the file gets this mode and, as far as this process may give it, this group.
+pub fn write_like(path: &Path, bytes: &[u8], mode: u32, group: u32) -> Result<()> {
+    let mut file = create_hidden(parent(path))?;
+    file.write_all(bytes).context("write", file.path())?;
+    if let Err(error) = std::os::unix::fs::chown(file.path(), None, Some(group)) {
+        tracing::debug!(path = %path.display(), group, %error, "the file keeps the group of the daemon");
+    }
+    publish_created(file, path, mode)
+}
+
+/// A new hidden file in `directory`; it removes itself when it is dropped.
+pub fn create_hidden(directory: &Path) -> Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).context("create a file in", directory)
+}
+
+/// Gives a hidden file its mode and its name. Content and name are on disk when it returns.
+pub fn publish_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()> {
+    file.as_file().set_permissions(Permissions::from_mode(mode)).context("set the mode of", file.path())?;
+    file.as_file().sync_all().context("sync", file.path())?;
+    file.persist(path).map_err(|e| e.error).context("rename a file to", path)?;
+    sync_directory(parent(path))
+}
+
+/// Removes a file, if it is there; it cannot come back after a power loss.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).context("remove", path),
+        Ok(()) => sync_directory(parent(path)),
+    }
+}
+
+/// Renames a file or directory; if `from` is not there, an earlier run did it. Both directories are synced.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !exists_at_all(from) => return Ok(()),
+        result => result.context("rename", from)?,
+    }
+    // Two names of one file: rename(2) then does nothing at all, and the old name would stay.
+    if exists_at_all(from) {
+        fs::remove_file(from).context("remove", from)?;
+    }
+    sync_directory(parent(to))?;
+    if parent(from) == parent(to) { Ok(()) } else { sync_directory(parent(from)) }
+}
+
+/// Makes a directory, if it is not there. It takes mode and group of `like` where that exists, because an operator who
+/// has set those of a site's directory means its successor too.
+pub fn create_directory(path: &Path, like: &Path) -> Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        result => result.context("create directory", path)?,
+    }
+    if let Ok(model) = fs::metadata(like) {
+        let mode = Permissions::from_mode(model.permissions().mode());
+        fs::set_permissions(path, mode).context("set the mode of", path)?;
+        // Not permitted to a daemon outside that group; the operator sees it in the directory's listing.
+        let _ = std::os::unix::fs::chown(path, None, Some(model.gid()));
+    }
+    sync_directory(parent(path))
+}
+
+/// Gives a file a second name, replacing what has it; where the file systems differ it is copied. Neither is synced:
+/// the caller syncs the directory once for many.
+pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    let directory = parent(to);
+    let hidden = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .make_in(directory, |path| fs::hard_link(from, path))
+        .map(tempfile::NamedTempFile::into_temp_path);
+    let hidden = match hidden {
+        Err(error) if matches!(error.raw_os_error(), Some(code) if is_link_refusal(code)) => {
+            let mut copy = create_hidden(directory)?;
+            let mut source = File::open(from).context("open", from)?;
+            io::copy(&mut source, &mut copy).context("copy", from)?;
+            let mode = Permissions::from_mode(READABLE);
+            copy.as_file().set_permissions(mode).context("set the mode of", copy.path())?;
+            copy.as_file().sync_all().context("sync", copy.path())?;
+            copy.into_temp_path()
+        }
+        hidden => hidden.context("link", from)?,
+    };
+    hidden.persist(to).map_err(|e| e.error).context("rename a file to", to)
+}
+
+/// Another file system, too many links, or a file system without links.
+fn is_link_refusal(code: i32) -> bool {
+    use rustix::io::Errno;
+    [Errno::XDEV, Errno::MLINK, Errno::PERM, Errno::OPNOTSUPP]
+        .iter()
+        .any(|errno| errno.raw_os_error() == code)
+}
+
+/// Puts the names of a directory on disk.
+pub fn sync_directory(directory: &Path) -> Result<()> {
+    File::open(directory).and_then(|directory| directory.sync_all()).context("sync directory", directory)
+}
+
+fn exists_at_all(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("list");
+        write(&path, b"one\n").unwrap();
+        write(&path, b"two\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two\n");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, READABLE);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn renaming_one_file_over_its_own_link_removes_the_old_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let (a, b) = (directory.path().join("a"), directory.path().join("b"));
+        write(&a, b"x").unwrap();
+        link_or_copy(&a, &b).unwrap();
+        rename(&a, &b).unwrap();
+        assert!(!a.exists() && b.exists());
+        rename(&a, &b).unwrap();
+        assert!(b.exists(), "a rename that was done is not an error");
+    }
+
+    #[test]
+    fn a_failure_names_the_path() {
+        let error = write(Path::new("/nowhere/at/all"), b"").unwrap_err();
+        assert!(error.chain().starts_with("create a file in `/nowhere/at`: "), "{}", error.chain());
+    }
+}

@@ -1,0 +1,140 @@
+//! What can go wrong, and what follows from it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::Counter;
+
+/// `Result` of everything that goes through a door.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure, told apart by what happened; [`Error::consequence`] says what it leads to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or directory could not be read or changed.
+    #[error("{action} `{}`", path.display())]
+    Disk {
+        /// The verb: "open", "rename".
+        action: &'static str,
+        /// What it was done to.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// One of our own files does not read as it must.
+    #[error("read `{}`", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Its line and fault.
+        source: crate::protocol::Malformed,
+    },
+    /// PostgreSQL refused, failed or is away.
+    #[error("{action}")]
+    Database {
+        /// What was tried: "connect to PostgreSQL at localhost:5432".
+        action: String,
+        /// What the driver said.
+        source: tokio_postgres::Error,
+    },
+    /// The database answers, but is not the one that it should be.
+    #[error("{0}")]
+    WrongDatabase(String),
+    /// Somebody waited for the dump's locks longer than `dump_yield`; the dump was given up for them.
+    #[error("the dump kept `{waiter}` waiting for more than {seconds} s")]
+    Yielded {
+        /// Who waited, as `pg_stat_activity` shows it.
+        waiter: String,
+        /// The limit that was passed.
+        seconds: u64,
+    },
+    /// The request cannot be served; the text is for the subscriber.
+    #[error("{0}")]
+    Refused(String),
+    /// A newer request, or the end of the daemon, made this work needless.
+    #[error("cancelled")]
+    Cancelled,
+    /// An archive that is not what it should be. The splitter stops before it.
+    #[error("split archive {counter}")]
+    Archive {
+        /// Its number.
+        counter: Counter,
+        /// Its line and fault.
+        source: crate::logs::ArchiveFault,
+    },
+    /// Splitting cannot go on, for a reason that only a person can remove.
+    #[error("{0}")]
+    Stopped(String),
+    /// The program cannot run at all.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+/// What a failure leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// The program stops.
+    Stop,
+    /// This request fails: its subscriber is told, the others go on.
+    Refuse,
+    /// The same is tried again at the next tick.
+    Retry,
+    /// Nothing: it was wanted.
+    Nothing,
+}
+
+impl Error {
+    /// The one place where a failure is given its consequence.
+    pub fn consequence(&self) -> Consequence {
+        match self {
+            Self::Fatal(_) => Consequence::Stop,
+            Self::Refused(_) => Consequence::Refuse,
+            Self::Cancelled => Consequence::Nothing,
+            Self::Disk { .. }
+            | Self::Malformed { .. }
+            | Self::Database { .. }
+            | Self::WrongDatabase(_)
+            | Self::Yielded { .. }
+            | Self::Archive { .. }
+            | Self::Stopped(_) => Consequence::Retry,
+        }
+    }
+
+    /// The error and its causes in one line, outermost first.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let said = error.to_string();
+            if !text.ends_with(&said) {
+                text = format!("{text}: {said}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// Adds the verb and the path to an I/O error.
+pub trait Context<T> {
+    /// "open `/path`: no such file or directory".
+    fn context(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::Disk { action, path: path.to_owned(), source })
+    }
+}
+
+/// Adds what was tried to an error of the driver.
+pub trait Tried<T> {
+    /// "read sl_archive_counter: connection closed".
+    fn tried(self, action: impl Into<String>) -> Result<T>;
+}
+
+impl<T> Tried<T> for std::result::Result<T, tokio_postgres::Error> {
+    fn tried(self, action: impl Into<String>) -> Result<T> {
+        self.map_err(|source| Error::Database { action: action.into(), source })
+    }
+}

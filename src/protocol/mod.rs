@@ -1,0 +1,77 @@
+//! Text to words and back: every file that the project reads or writes has its reader and its writer in one place
+//! here, without I/O. PROTOCOL.md is the same in prose.
+
+use std::borrow::Cow;
+
+mod answer;
+mod counter_file;
+mod cuts;
+mod open_request;
+mod outcome;
+mod registry;
+mod request;
+mod series_list;
+mod trigger;
+
+pub use answer::{Done, SqlDone, SqlFile};
+pub use counter_file::{read_counter, write_counter};
+pub use cuts::Cuts;
+pub use open_request::{Cut, OpenRequest, Phase, Site};
+pub use outcome::Outcome;
+pub use registry::{Entry, Registry};
+pub use request::Request;
+pub use series_list::{read_names, read_subscriptions, write_names, write_subscriptions};
+pub use trigger::{Kind, Stem, TriggerFile, sql_file_names};
+
+/// A fault in a text, with its line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct Malformed {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Malformed {
+    fn new(line: usize, what: impl Into<String>) -> Self {
+        Self { line, what: what.into() }
+    }
+}
+
+/// The text of a file from outside: UTF-8, a byte order mark and CRLF line ends taken away. NUL and a lone carriage
+/// return are faults.
+fn plain_text(bytes: &[u8]) -> Result<Cow<'_, str>, Malformed> {
+    let line_of = |at: usize| 1 + bytes.iter().take(at).filter(|b| **b == b'\n').count();
+    if let Some(at) = memchr::memchr(0, bytes) {
+        return Err(Malformed::new(line_of(at), "a NUL byte: this is no text"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        Malformed::new(line_of(e.valid_up_to()), format!("byte {} is no UTF-8", e.valid_up_to() + 1))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
+    match text.find('\r') {
+        Some(at) => Err(Malformed::new(
+            1 + text.get(..at).map_or(0, |t| t.matches('\n').count()),
+            "a lone carriage return",
+        )),
+        None => Ok(text),
+    }
+}
+
+/// The lines that say something, numbered from 1: blank lines and `#` comments are left out.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// A line's first word and the rest, parted by white space or one `=` as in `key value` and `key=value`.
+pub fn key_value(line: &str) -> (&str, &str) {
+    let end = line.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(line.len());
+    let (key, rest) = line.split_at(end);
+    let rest = rest.trim_start();
+    (key, rest.strip_prefix('=').unwrap_or(rest).trim())
+}

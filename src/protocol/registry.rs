@@ -1,0 +1,121 @@
+//! `slon_parser.cfg`: lines `<node directory><white space><list file>`.
+
+use std::path::{Path, PathBuf};
+
+use super::{Malformed, plain_text};
+
+/// The registry. Lines of nodes that are not touched, comments and blank lines stay as they are to the byte.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Registry(Vec<Line>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    text: String,
+    entry: Option<Entry>,
+}
+
+/// A node's directory and its list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where its site logs go.
+    pub directory: PathBuf,
+    /// Its user table list.
+    pub list: PathBuf,
+}
+
+impl Registry {
+    /// Reads the file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let text = plain_text(bytes)?;
+        let lines = text.lines().enumerate().map(|(at, text)| {
+            Ok(Line {
+                entry: entry(text).map_err(|what| Malformed::new(at + 1, what))?,
+                text: text.to_owned(),
+            })
+        });
+        lines.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Writes the file.
+    pub fn write(&self) -> Vec<u8> {
+        self.0.iter().map(|line| format!("{}\n", line.text)).collect::<String>().into_bytes()
+    }
+
+    /// The entries in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter().filter_map(|line| line.entry.as_ref())
+    }
+
+    /// The entry whose directory has this name.
+    pub fn find(&self, name: &str) -> Option<&Entry> {
+        self.entries().find(|entry| entry.name() == Some(name))
+    }
+
+    /// Enters a directory with its list, in place of the line that has this directory or at the end.
+    pub fn enter(&mut self, directory: &Path, list: &Path) {
+        let entry = Entry { directory: directory.to_owned(), list: list.to_owned() };
+        let line = Line { text: format!("{}\t{}", directory.display(), list.display()), entry: Some(entry) };
+        match self.0.iter_mut().find(|line| line.is(directory)) {
+            Some(there) => *there = line,
+            None => self.0.push(line),
+        }
+    }
+
+    /// Takes the line of a directory out, if it is there.
+    pub fn remove(&mut self, directory: &Path) {
+        self.0.retain(|line| !line.is(directory));
+    }
+}
+
+impl Entry {
+    /// The last part of the directory: the node's name, or `<node>.new`.
+    pub fn name(&self) -> Option<&str> {
+        self.directory.file_name().and_then(|name| name.to_str())
+    }
+}
+
+impl Line {
+    fn is(&self, directory: &Path) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.directory == directory)
+    }
+}
+
+fn entry(text: &str) -> Result<Option<Entry>, String> {
+    let text = text.trim();
+    if text.is_empty() || text.starts_with('#') {
+        return Ok(None);
+    }
+    let mut words = text.split_whitespace();
+    match (words.next(), words.next(), words.next()) {
+        (Some(directory), Some(list), None) => {
+            // Both with and without a last slash in deployed files; `components` makes them one.
+            let directory = Path::new(directory).components().collect();
+            Ok(Some(Entry { directory, list: PathBuf::from(list) }))
+        }
+        _ => Err("a line of the registry is `<node directory> <list file>`".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_others_stay_to_the_byte() {
+        let text = "# sites\n/logs/NSO/   /etc/NSO.lst\n\n/logs/SO\t/etc/SO.lst\n";
+        let mut registry = Registry::parse(text.as_bytes()).unwrap();
+        assert_eq!(registry.find("NSO").unwrap().directory, Path::new("/logs/NSO"));
+        registry.enter(Path::new("/logs/SO.new"), Path::new("/etc/SO.new.lst"));
+        assert_eq!(registry.write(), format!("{text}/logs/SO.new\t/etc/SO.new.lst\n").as_bytes());
+        registry.remove(Path::new("/logs/SO.new"));
+        assert_eq!(registry.write(), text.as_bytes());
+        registry.remove(Path::new("/logs/SO"));
+        assert_eq!(registry.write(), b"# sites\n/logs/NSO/   /etc/NSO.lst\n\n", "a suffix is another node");
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        assert_eq!(Registry::parse(b"/a /b\n/c\n").unwrap_err().line, 2);
+        assert_eq!(Registry::parse(b"/a /b /c\n").unwrap_err().line, 1);
+    }
+}

@@ -1,0 +1,321 @@
+//! What a request changes, as values: who may ask, the new list, and the steps that add, finish or roll back. Pure; the
+//! worker carries the steps out.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::model::{Counter, Node, Sequence, Series, SeriesList, Step, Subscription};
+use crate::paths::{Paths, SitePaths};
+use crate::protocol::{
+    Cut, Cuts, Kind, OpenRequest, Outcome, Phase, Registry, Request, Site, Stem, TriggerFile, sql_file_names,
+    write_names,
+};
+
+/// What a request asks for, held against what the node has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdatePlan {
+    /// Whether the node is registered.
+    pub site: Site,
+    /// To be dumped and added.
+    pub added: Vec<Series>,
+    /// Asked for and there already.
+    pub skipped: Vec<Series>,
+    /// To be taken out.
+    pub removed: Vec<Series>,
+}
+
+impl UpdatePlan {
+    /// Holds a request against the node's list (`None`: not registered). An error is the reason for the subscriber.
+    pub fn new(request: &Request, current: Option<&SeriesList>) -> Result<Self, String> {
+        let has: HashSet<&Series> =
+            current.into_iter().flatten().map(|subscription| &subscription.series).collect();
+        let missing: Vec<_> = request.unsubscribe.iter().filter(|series| !has.contains(series)).collect();
+        if !missing.is_empty() {
+            let node = &request.node;
+            return Err(match current {
+                None => format!("{node} is a new site and has nothing to unsubscribe"),
+                Some(_) => format!("{node} is not subscribed to {}", listed(missing)),
+            });
+        }
+        let (skipped, added) = request.subscribe.iter().cloned().partition(|series| has.contains(series));
+        let site = if current.is_some() { Site::Known } else { Site::New };
+        Ok(Self { site, added, skipped, removed: request.unsubscribe.clone() })
+    }
+
+    /// The list that holds after the cut: the old one without what is taken out, then what is added.
+    pub fn list(
+        &self,
+        current: Option<&SeriesList>,
+        mut sequences: HashMap<Series, Vec<Sequence>>,
+    ) -> SeriesList {
+        let removed: HashSet<&Series> = self.removed.iter().collect();
+        let kept = current
+            .into_iter()
+            .flatten()
+            .filter(|subscription| !removed.contains(&subscription.series))
+            .cloned();
+        let added = self.added.iter().map(|series| Subscription {
+            series: series.clone(),
+            sequences: sequences.remove(series).unwrap_or_default(),
+        });
+        kept.chain(added).collect()
+    }
+
+    /// Whether logs after the cut are held back: the site must not run past the cut before it has the new series. A
+    /// new site gets no logs before it is finished anyway.
+    pub fn is_fenced(&self) -> bool {
+        self.site == Site::Known && !self.added.is_empty()
+    }
+}
+
+/// Series for a reason, cut short where they are many.
+pub fn listed<'a>(series: impl IntoIterator<Item = &'a Series>) -> String {
+    let mut series = series.into_iter();
+    let mut text: String = series.by_ref().take(20).map(|one| format!("{one}, ")).collect();
+    text.truncate(text.len().saturating_sub(2));
+    match series.count() {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
+/// Whether a new node's name can be told from those of the nodes that are there by the clients that look for it.
+/// Deployed clients match names in listings without anchors, and take every name with `error` in it for a failure.
+pub fn admit(node: &Node, stem: Stem, registry: &Registry) -> Result<(), String> {
+    if node.as_str().to_ascii_lowercase().contains("error") {
+        return Err("a node's name must not hold the word that deployed clients take for a failure".into());
+    }
+    let ends = |long: &str, short: &str| long != short && long.ends_with(short);
+    let twin = registry.entries().filter_map(|entry| entry.name()).find(|other| {
+        let other = other.strip_suffix(".new").unwrap_or(other);
+        stem == Stem::Deployed && (ends(other, node.as_str()) || ends(node.as_str(), other))
+    });
+    match twin {
+        Some(other) => {
+            Err(format!("the name {node} cannot be told from {other} by deployed clients: take another"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Makes room for a request: every answer to an older one is gone, durably, before the new one is accepted.
+pub fn forget_answers(paths: &Paths, node: &Node) -> Vec<Step> {
+    let mut steps = forget_ready(paths, node);
+    for stem in Stem::ALL {
+        for kind in [Kind::SqlDone, Kind::Done, Kind::Accepted, Kind::SqlApplied] {
+            steps.push(Step::Remove(paths.trigger(node, stem, kind)));
+        }
+    }
+    steps.extend(sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))));
+    steps
+}
+
+/// Removes what was made for an answer and not shown.
+pub fn forget_ready(paths: &Paths, node: &Node) -> Vec<Step> {
+    Stem::ALL
+        .into_iter()
+        .flat_map(|stem| answer_names(node, stem))
+        .map(|name| Step::Remove(paths.ready(&name)))
+        .collect()
+}
+
+/// Every name that an answer may have, in the order in which they appear: `.sqldone` last, it says that the others are
+/// there.
+pub fn answer_names(node: &Node, stem: Stem) -> Vec<String> {
+    let sqldone = TriggerFile { node: node.clone(), stem, kind: Kind::SqlDone };
+    sql_file_names(node).into_iter().chain([sqldone.to_string()]).collect()
+}
+
+/// Adds `<node>.new` with its cut. Under the hold. The registry comes last: from then on the splitter fills `.new`.
+pub fn add(paths: &Paths, site: &SitePaths, open: &OpenRequest, cut: &Cut, registry: &Registry) -> Vec<Step> {
+    let mut steps = vec![
+        Step::RemoveDirectory(site.new_directory.clone()),
+        Step::RemoveDirectory(site.held_directory.clone()),
+        Step::MakeDirectory { path: site.new_directory.clone(), like: site.directory.clone() },
+    ];
+    if cut.fenced {
+        steps.push(Step::MakeDirectory { path: site.held_directory.clone(), like: site.directory.clone() });
+    }
+    let mut registry = registry.clone();
+    registry.enter(&site.new_directory, &site.new_list);
+    steps.extend([
+        Step::Write { path: site.new_list.clone(), bytes: write_names(&cut.list) },
+        Step::Write { path: site.open_request.clone(), bytes: open.write() },
+        Step::Write { path: paths.registry.clone(), bytes: registry.write() },
+    ]);
+    steps
+}
+
+/// Makes `<node>.new` the node. Under the hold. `cuts` is the node's before, `None` for a new site.
+pub fn promote(
+    paths: &Paths,
+    site: &SitePaths,
+    kind: Site,
+    cut: &Cut,
+    registry: &Registry,
+    cuts: Option<&Cuts>,
+) -> Vec<Step> {
+    let mut cuts = cuts.cloned().unwrap_or_default();
+    cuts.hold_from(cut.counter.next(), cut.list.clone());
+    let mut registry = registry.clone();
+    registry.remove(&site.new_directory);
+    let lists = [
+        Step::Write { path: site.cuts.clone(), bytes: cuts.write() },
+        Step::Write { path: site.list.clone(), bytes: write_names(&cut.list) },
+    ];
+    let mut steps = Vec::new();
+    match kind {
+        Site::New => {
+            registry.enter(&site.directory, &site.list);
+            steps.push(Step::Rename { from: site.new_directory.clone(), to: site.directory.clone() });
+            steps.extend(lists);
+        }
+        Site::Known => {
+            steps.extend(lists);
+            steps.push(Step::MoveLogs { from: site.new_directory.clone(), into: site.directory.clone() });
+        }
+    }
+    steps.push(Step::Write { path: paths.registry.clone(), bytes: registry.write() });
+    steps.extend(remove_new(site));
+    steps
+}
+
+/// Takes `<node>.new` away again; the node is as it was before the request, with the logs that were held back. Under the
+/// hold. The open request itself stays.
+pub fn roll_back(paths: &Paths, site: &SitePaths, registry: &Registry) -> Vec<Step> {
+    let mut without = registry.clone();
+    without.remove(&site.new_directory);
+    let mut steps = vec![Step::MoveLogs { from: site.held_directory.clone(), into: site.directory.clone() }];
+    if without != *registry {
+        steps.push(Step::Write { path: paths.registry.clone(), bytes: without.write() });
+    }
+    steps.extend(remove_new(site));
+    steps
+}
+
+fn remove_new(site: &SitePaths) -> [Step; 3] {
+    [
+        Step::RemoveDirectory(site.held_directory.clone()),
+        Step::RemoveDirectory(site.new_directory.clone()),
+        Step::Remove(site.new_list.clone()),
+    ]
+}
+
+/// Lets the answer be seen: what is ready under hidden names gets its names. The open request has said `published` before,
+/// so that after a crash nobody makes another dump while the subscriber applies this one.
+pub fn show_answer(paths: &Paths, node: &Node, stem: Stem) -> Vec<Step> {
+    let show = |name: String| Step::Rename { from: paths.ready(&name), to: paths.triggerdir.join(name) };
+    answer_names(node, stem).into_iter().map(show).collect()
+}
+
+/// Ends a request: what lies of it in `triggerdir` goes, then the open request, and the subscriber sees `.done`.
+pub fn finish(paths: &Paths, site: &SitePaths, node: &Node, stem: Stem) -> Vec<Step> {
+    let trigger = |kind| paths.trigger(node, stem, kind);
+    let mut steps: Vec<Step> = [Kind::SqlApplied, Kind::Accepted, Kind::SqlDone]
+        .into_iter()
+        .map(|kind| Step::Remove(trigger(kind)))
+        .collect();
+    steps.extend(sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))));
+    steps.push(Step::Remove(site.open_request.clone()));
+    steps.push(Step::Rename { from: trigger(Kind::Cleanup), to: trigger(Kind::Done) });
+    steps
+}
+
+/// What the subscriber's word leads to: `Ok` to finish, the reason to roll back.
+pub fn verdict(outcome: &Outcome, request: &Request, cut: Counter) -> Result<(), String> {
+    if !outcome.success {
+        return Err("the site could not apply the SQL".into());
+    }
+    match outcome.counter {
+        Some(counter) if counter > cut => Err(format!(
+            "the site has applied logs up to {counter}, but the SQL holds the state of {cut}: ask again with a new request"
+        )),
+        _ if request.id.is_some() && outcome.id != request.id => {
+            Err("the answer is not about the open request: its line `request` differs".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The open request without its cut: where an interrupted one begins again.
+pub fn begin_again(open: &OpenRequest) -> OpenRequest {
+    OpenRequest { phase: Phase::Accepted, ..open.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(names: &[&str]) -> SeriesList {
+        names.iter().map(|name| Subscription::from_name(name.parse().unwrap())).collect()
+    }
+
+    fn request(lines: &str) -> Request {
+        Request::parse(format!("node nso\n{lines}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_new_list_keeps_the_order_and_has_no_duplicates() {
+        let current = list(&["hmi.m_45s", "hmi.m_45s_nrt", "mdi.fd"]);
+        let request = request("aia.lev1 subscribe\nhmi.m_45s unsubscribe\nmdi.fd subscribe\n");
+        let plan = UpdatePlan::new(&request, Some(&current)).unwrap();
+        assert_eq!((plan.added.len(), plan.skipped.len(), plan.is_fenced()), (1, 1, true));
+        let names = write_names(&plan.list(Some(&current), HashMap::new()));
+        assert_eq!(String::from_utf8(names).unwrap(), "hmi.m_45s_nrt\nmdi.fd\naia.lev1\n");
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_unsubscribed() {
+        let ask = request("a.b unsubscribe\na.c subscribe\n");
+        assert_eq!(
+            UpdatePlan::new(&ask, None),
+            Err("nso is a new site and has nothing to unsubscribe".into())
+        );
+        let known = list(&["a.bc"]);
+        assert_eq!(UpdatePlan::new(&ask, Some(&known)), Err("nso is not subscribed to a.b".into()));
+    }
+
+    #[test]
+    fn only_adding_at_a_known_site_needs_the_fence() {
+        let known = list(&["a.b"]);
+        let fenced = |lines, current: Option<&SeriesList>| {
+            UpdatePlan::new(&request(lines), current).unwrap().is_fenced()
+        };
+        assert!(fenced("a.c subscribe\n", Some(&known)));
+        assert!(!fenced("a.b unsubscribe\n", Some(&known)));
+        assert!(!fenced("a.b subscribe\n", Some(&known)));
+        assert!(!fenced("a.c subscribe\n", None));
+    }
+
+    #[test]
+    fn deployed_clients_must_be_able_to_tell_nodes_apart() {
+        let registry = Registry::parse(b"/logs/NSO /etc/NSO.lst\n/logs/mps.new /etc/mps.new.lst\n").unwrap();
+        let admitted = |name: &str, stem| admit(&name.parse().unwrap(), stem, &registry).is_ok();
+        for name in ["SO", "xNSO", "ps"] {
+            assert!(!admitted(name, Stem::Deployed), "{name}");
+            assert!(admitted(name, Stem::Document), "{name}");
+        }
+        assert!(admitted("NSO2", Stem::Deployed) && admitted("NSO", Stem::Deployed));
+        assert!(!admitted("terror", Stem::Document));
+    }
+
+    #[test]
+    fn a_claim_beyond_the_cut_is_refused() {
+        let cut = Counter::parse("10").unwrap();
+        let word = |text: &str| Outcome::parse(text.as_bytes()).unwrap();
+        let plain = request("a.b subscribe\n");
+        assert!(verdict(&word("success true\n"), &plain, cut).is_ok());
+        assert!(verdict(&word("counter 10\nsuccess true\n"), &plain, cut).is_ok());
+        assert!(verdict(&word("counter 11\nsuccess true\n"), &plain, cut).is_err());
+        assert!(verdict(&word("success false\n"), &plain, cut).is_err());
+        let named = request("request r1\na.b subscribe\n");
+        assert!(verdict(&word("request r1\nsuccess true\n"), &named, cut).is_ok());
+        assert!(verdict(&word("success true\n"), &named, cut).is_err());
+    }
+
+    #[test]
+    fn a_long_list_of_series_is_cut_short() {
+        let many: Vec<_> = (0..23).map(|n| Series::new("s", format!("t{n}"))).collect();
+        assert!(listed(&many).ends_with("s.t19 and 3 more"));
+        assert_eq!(listed(&many[..2]), "s.t0, s.t1");
+    }
+}

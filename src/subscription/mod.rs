@@ -1,0 +1,19 @@
+//! Flow one: trigger file -> request -> update plan -> SQL -> (the subscriber applies it) -> outcome -> cleanup.
+//!
+//! [`stage`] says where a node stands, [`decide`] what follows, [`worker`] does it.
+
+pub mod decide;
+pub mod offline;
+pub mod stage;
+
+mod cleanup;
+mod refuse;
+mod service;
+mod sql;
+mod sql_gen;
+mod update;
+mod worker;
+
+pub use refuse::set_aside;
+pub use service::{Ground, Service, read};
+pub use worker::{WholeRequest, Worker};

@@ -1,0 +1,172 @@
+//! The fixed parts of the SQL that a subscriber applies with plain `psql -f`. Pure text; the rows come from the database.
+
+use super::offline::offline_objects;
+use crate::model::{Counter, Node, Sequence, Series, quote_identifier, quote_literal};
+use crate::protocol::Site;
+
+/// What every file begins with. psql must never go on after a fault: it would read rows as SQL.
+fn begin(owner: &str) -> String {
+    format!(
+        "\\set ON_ERROR_STOP on\n\
+         start transaction;\n\
+         set local client_encoding = 'UTF8';\n\
+         set local standard_conforming_strings = on;\n\
+         set local datestyle = ISO;\n\
+         set local intervalstyle = postgres;\n\
+         set local check_function_bodies = off;\n\
+         set local search_path = pg_catalog;\n\
+         set local role {};\n",
+        quote_identifier(owner)
+    )
+}
+
+/// `<node>.createns.sql` around the SQL of its schemas.
+pub fn createns(owner: &str, schemas: &str) -> String {
+    format!("{}{schemas}commit;\n-- end of createns\n", begin(owner))
+}
+
+/// What the fixed parts depend on.
+pub struct Frame<'a> {
+    /// The subscriber.
+    pub node: &'a Node,
+    /// The role that owns everything at the site.
+    pub owner: &'a str,
+    /// The Slony cluster.
+    pub cluster: &'a str,
+    /// The encoding of the origin's database, in which archives are written.
+    pub encoding: &'a str,
+    /// Whether the site has been set up before.
+    pub site: Site,
+    /// The state that the SQL holds.
+    pub cut: Counter,
+}
+
+impl Frame<'_> {
+    /// The beginning of `<node>.subscribe_series.sql`, up to the first series.
+    pub fn head(&self) -> String {
+        let Self { node, owner, cluster, encoding, cut, .. } = self;
+        format!(
+            "{}-- subscription of {node} to Slony cluster {cluster}, the state of archive {cut}\n{}{}",
+            begin(owner),
+            offline_objects(cluster, encoding),
+            self.tracking()
+        )
+    }
+
+    /// A new site starts at the cut. A known one stays where it is, which must not be behind the cut's back: what it had
+    /// applied after the cut would come a second time for the new series.
+    fn tracking(&self) -> String {
+        let table = format!("{}.sl_archive_tracking", quote_identifier(&format!("_{}", self.cluster)));
+        let cut = self.cut;
+        match self.site {
+            Site::New => format!(
+                "delete from {table};\n\
+                 insert into {table} (at_counter, at_created, at_applied) values ({cut}, now(), now());\n"
+            ),
+            Site::Known => block(&format!(
+                "declare
+  at bigint := (select at_counter from {table});
+begin
+  if at is null then
+    raise exception 'this database has no place in the archive stream: ask as a new site';
+  elsif at > {cut} then
+    raise exception 'this database is at archive %, the SQL holds the state of {cut}: ask again', at;
+  end if;
+end"
+            )),
+        }
+    }
+
+    /// The end of `<node>.subscribe_series.sql`.
+    pub fn tail(&self) -> String {
+        format!("commit;\n-- end of the subscription of {}\n", self.node)
+    }
+}
+
+/// The line before the rows of a series.
+pub fn copy_in(series: &Series, columns: &[String]) -> String {
+    format!("copy {} ({}) from stdin;\n", series.sql(), quoted(columns))
+}
+
+/// The query that gives those rows.
+pub fn copy_out(series: &Series, columns: &[String]) -> String {
+    format!("copy {} ({}) to stdout", series.sql(), quoted(columns))
+}
+
+/// What follows the rows: their end, and the proof that all of them arrived.
+pub fn after_rows(series: &Series, rows: u64) -> String {
+    let check = block(&format!(
+        "declare
+  n bigint := (select count(*) from only {});
+begin
+  if n <> {rows} then
+    raise exception '% rows of a series arrived instead of {rows}: fetch the SQL again', n;
+  end if;
+end",
+        series.sql()
+    ));
+    format!("\\.\n{check}")
+}
+
+/// Sets a sequence to what it is at the data centre.
+pub fn set_sequence(sequence: &Sequence, value: i64, is_called: bool) -> String {
+    format!("select setval({}::regclass, {value}, {is_called});\n", quote_literal(&sequence.sql()))
+}
+
+/// Lets the configured roles read a series; one that the site does not have is skipped.
+pub fn grants(series: &Series, roles: &[String]) -> String {
+    let grant = |role: &String| {
+        let statement = format!("grant select on {} to {}", series.sql(), quote_identifier(role));
+        block(&format!(
+            "begin
+  if exists (select from pg_roles where rolname = {}) then
+    execute {};
+  end if;
+end",
+            quote_literal(role),
+            quote_literal(&statement)
+        ))
+    };
+    roles.iter().map(grant).collect()
+}
+
+/// An anonymous block. Its body is a quoted literal, not dollar-quoted: a name in it may hold any dollar quote.
+fn block(body: &str) -> String {
+    format!("do {};\n", quote_literal(body))
+}
+
+fn quoted(columns: &[String]) -> String {
+    columns.iter().map(|column| quote_identifier(column)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_stops_at_the_first_fault() {
+        let node: Node = "nso".parse().unwrap();
+        for site in [Site::New, Site::Known] {
+            let cut = Counter::parse("7").unwrap();
+            let frame = Frame { node: &node, owner: "slony", cluster: "jsoc", encoding: "UTF8", site, cut };
+            assert!(frame.head().starts_with("\\set ON_ERROR_STOP on\nstart transaction;\n"));
+            assert!(frame.tail().starts_with("commit;\n"));
+        }
+        assert!(createns("slony", "").starts_with("\\set ON_ERROR_STOP on\n"));
+    }
+
+    #[test]
+    fn names_are_quoted_everywhere() {
+        let series = Series::new("Odd Schema", "We\"ird");
+        let columns = ["select".to_owned(), "v\"q".to_owned()];
+        assert_eq!(
+            copy_in(&series, &columns),
+            "copy \"Odd Schema\".\"We\"\"ird\" (\"select\", \"v\"\"q\") from stdin;\n"
+        );
+        let sequence = Sequence::new("s", "it's");
+        assert_eq!(
+            set_sequence(&sequence, 5, true),
+            "select setval('\"s\".\"it''s\"'::regclass, 5, true);\n"
+        );
+    }
+}
