@@ -17,3 +17,13 @@ fn a_server_starts_and_answers() {
     drop(server);
     assert!(!home.exists());
 }
+
+#[test]
+fn a_cluster_archives_what_the_origin_writes() {
+    let start = std::time::Instant::now();
+    let cluster = support::Cluster::shared();
+    println!("cluster: {:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    let c = cluster.sync();
+    println!("sync: {:?} {c}", start.elapsed());
+}

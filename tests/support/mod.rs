@@ -12,6 +12,11 @@
 pub mod home;
 pub mod postgres;
 pub mod programs;
+pub mod series;
+pub mod slony;
 pub mod wait;
+pub mod writer;
 
 pub use postgres::Server;
+pub use slony::Cluster;
+pub use writer::Writer;

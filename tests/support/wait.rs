@@ -12,13 +12,18 @@ const PAUSE: Duration = Duration::from_millis(20);
 ///
 /// When there is no answer within `limit`; the message says `what` was waited for, and the place is the caller's.
 #[track_caller]
-pub fn until<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, limit: Duration, probe: impl FnMut() -> Option<T>) -> T {
+    within(limit, probe).unwrap_or_else(|| panic!("waited {limit:?} in vain for {what}"))
+}
+
+/// Asks `probe` until it answers or the time is over, for callers that have more to say about a failure.
+pub fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
-        if let Some(answer) = probe() {
+        let answer = probe();
+        if answer.is_some() || start.elapsed() >= limit {
             return answer;
         }
-        assert!(start.elapsed() < limit, "waited {limit:?} in vain for {what}");
         thread::sleep(PAUSE);
     }
 }
