@@ -31,14 +31,14 @@ exec >/dev/null
 while read -r line; do :; done
 mv "$home/pids" "$home/last"
 for file in "$home"/last/slon*; do
-    [ -e "$file" ] && read -r pid <"$file" && kill -KILL -- "-$pid"
+    [ -e "$file" ] && read -r pid <"$file" && kill -s KILL -- "-$pid"
 done
 for file in "$home"/last/postgres*; do
     [ -e "$file" ] && read -r pid <"$file" || continue
-    kill -QUIT "$pid" || continue
+    kill -s QUIT "$pid" || continue
     tries=0
     while [ -e "$home/data/postmaster.pid" ] && [ "$tries" -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
-    [ -e "$home/data/postmaster.pid" ] && kill -KILL "$pid"
+    [ -e "$home/data/postmaster.pid" ] && kill -s KILL "$pid"
 done
 tries=0
 until rm -rf "$home" || [ "$tries" -ge 20 ]; do sleep 0.1; tries=$((tries + 1)); done
@@ -158,7 +158,7 @@ impl Home {
         // Not by `Child::kill`: slon is two processes, and the second outlives the first.
         let group = format!("-{}", child.id());
         let mut kill = Command::new("sh");
-        kill.args(["-c", "kill -KILL -- \"$1\"", "sh", &group]).stderr(Stdio::null());
+        kill.args(["-c", "kill -s KILL -- \"$1\"", "sh", &group]).stderr(Stdio::null());
         kill.status().expect("run kill");
         child.wait().expect("wait for a daemon");
         // Only now is the number free for another process.
