@@ -36,9 +36,7 @@ fn a_server_answers_and_goes() {
 
 #[test]
 fn what_the_origin_has_arrives() {
-    let start = Instant::now();
     let cluster = Cluster::shared();
-    println!("a cluster takes {:?}", start.elapsed());
     let server = cluster.server();
     assert_eq!(rows(server, ARCHIVER, ODD), rows(server, ORIGIN, ODD));
     let computed = "select count(*) >= 300, max(twice) > 10 from hmi.with_identity";
@@ -86,12 +84,18 @@ fn a_sync_leads_to_an_archive_with_the_row() {
 #[test]
 fn a_writer_writes_all_that_there_is() {
     // A cluster of its own: nothing else writes while both sides are compared, and slons may stop.
+    let start = Instant::now();
     let cluster = Cluster::start(
-        "create schema s; create table s.t (recnum bigint primary key, t_rec timestamptz, quality int, note text); \
+        "create schema s; \
+         create table s.\"it's odd\" (x int primary key); \
+         create table s.t (recnum bigint primary key, t_rec timestamptz, quality int, note text); \
          create sequence s.t_seq",
-        "insert into s.t select i, now(), i, i from generate_series(1, 10) i",
+        "insert into s.t select i, now(), i, i from generate_series(1, 10) i; \
+         insert into s.\"it's odd\" values (1)",
         &["s"],
     );
+    println!("a cluster takes {:?}", start.elapsed());
+    assert_eq!(rows(cluster.server(), ARCHIVER, "s.\"it's odd\""), "(1)");
     let writer = Writer::start(&cluster, &["s.t"]);
     let start = Instant::now();
     write_more(&writer, 1000);
@@ -175,7 +179,7 @@ fn rows(server: &Server, database: &str, table: &str) -> String {
 
 /// The processes whose working directory is in `home`; PostgreSQL and the slons work there.
 fn processes_in(home: &Path) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let entries = fs::read_dir("/proc").expect("list processes").flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     ids.filter(|id| fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|cwd| cwd.starts_with(home))).collect()
 }

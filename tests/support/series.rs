@@ -71,19 +71,21 @@ pub fn seed_sql() -> String {
     let texts: Vec<_> = HOSTILE.iter().map(|text| quote_literal(text)).collect();
     // The last element is NULL.
     let text = format!("(array[{}, null])[1 + i % {}]", texts.join(", "), HOSTILE.len() + 1);
-    let mut sql = String::from("set standard_conforming_strings = on;\n");
-    for series in STANDARD {
-        sql += &format!(
-            "insert into {series} select i, timestamptz '2010-05-01 00:00:00Z' + i * interval '45 s', \
-             nullif(i % 7, 0) * 1000, {text} from generate_series(1, 300) i;\n"
-        );
-    }
-    sql += &format!(
+    let mut statements: Vec<_> = STANDARD
+        .iter()
+        .map(|series| {
+            format!(
+                "insert into {series} select i, timestamptz '2010-05-01 00:00:00Z' + i * interval '45 s', \
+                 nullif(i % 7, 0) * 1000, {text} from generate_series(1, 300) i;\n"
+            )
+        })
+        .collect();
+    statements.push(format!(
         "insert into {ODD} select coalesce({text}, '') || i, -i, {text}, {text} from generate_series(1, 300) i;\n\
          insert into hmi.with_identity (v) select {text} from generate_series(1, 300) i;\n\
          select setval('hmi.m_45s_seq', 300), setval('mdi.fd_m_96m_lev18_seq', 300) \\g /dev/null\n"
-    );
-    sql
+    ));
+    statements.concat()
 }
 
 const SERIES: &str = r#"
