@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::{env, str};
 
@@ -19,9 +19,9 @@ use super::programs;
 /// Makes the directory, says its name, waits for the end of its input, then cleans up.
 ///
 /// `pids` is moved away first: a daemon that is just starting finds no place for its id, and does not start.
-/// Slony-I is killed, because it answers SIGTERM at its leisure; PostgreSQL gets SIGQUIT, which makes it give back its
-/// shared memory, and SIGKILL only if it does not go. It has ended when its `postmaster.pid` is gone: asking for
-/// the process would also find a dead one that nobody has waited for.
+/// Slony-I is killed, because it answers SIGTERM at its leisure. PostgreSQL gets SIGQUIT, which makes it give back its
+/// shared memory, and SIGKILL only if it does not go. `initdb` is let finish: it would leave shared memory behind.
+/// (`kill -KILL -- -N` is an illegal number for dash.)
 const CARETAKER: &str = r#"
 trap '' HUP INT TERM PIPE
 home=$(mktemp -d "${TMPDIR:-/tmp}/subscription_manager.XXXXXX") || exit 1
@@ -30,15 +30,23 @@ echo "$home"
 exec >/dev/null
 while read -r line; do :; done
 mv "$home/pids" "$home/last"
+has_gone() {
+    tries=0
+    while kill -s 0 "$1"; do
+        [ "$tries" -lt 200 ] || return 1
+        sleep 0.05; tries=$((tries + 1))
+    done
+}
 for file in "$home"/last/slon*; do
     [ -e "$file" ] && read -r pid <"$file" && kill -s KILL -- "-$pid"
 done
+for file in "$home"/last/initdb*; do
+    [ -e "$file" ] && read -r pid <"$file" && has_gone "$pid"
+done
 for file in "$home"/last/postgres*; do
     [ -e "$file" ] && read -r pid <"$file" || continue
-    kill -s QUIT "$pid" || continue
-    tries=0
-    while [ -e "$home/data/postmaster.pid" ] && [ "$tries" -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
-    [ -e "$home/data/postmaster.pid" ] && kill -s KILL "$pid"
+    kill -s QUIT "$pid"
+    has_gone "$pid" || kill -s KILL "$pid"
 done
 tries=0
 until rm -rf "$home" || [ "$tries" -ge 20 ]; do sleep 0.1; tries=$((tries + 1)); done
@@ -133,7 +141,7 @@ impl Home {
 
     /// Starts a daemon, which writes what it has to say to `<name>.log` and is stopped at the latest with the home.
     ///
-    /// The name begins with `postgres` or `slon`, and that says how it is stopped.
+    /// The name begins with `postgres`, `slon` or `initdb`, and that says how it is stopped.
     pub fn start(&self, name: &str, program: &str, args: &[&str]) {
         let log = File::options().create(true).append(true).open(self.log(name)).expect("open a log");
         let mut command = self.as_owner(Command::new("sh"));
@@ -152,17 +160,35 @@ impl Home {
 
     /// Kills a daemon and all processes of its group, and waits for its end. Nothing happens if it does not run.
     pub fn kill(&self, name: &str) {
-        let mut daemons = self.daemons.lock().expect("no holder panics");
-        let Some(at) = daemons.iter().position(|(it, _)| it == name) else { return };
-        let (_, mut child) = daemons.swap_remove(at);
+        let Some(mut child) = self.take(name) else { return };
         // Not by `Child::kill`: slon is two processes, and the second outlives the first.
         let group = format!("-{}", child.id());
         let mut kill = Command::new("sh");
         kill.args(["-c", "kill -s KILL -- \"$1\"", "sh", &group]).stderr(Stdio::null());
         kill.status().expect("run kill");
-        child.wait().expect("wait for a daemon");
-        // Only now is the number free for another process.
+        self.bury(name, &mut child);
+    }
+
+    /// Runs a program to its end; panics with its words if it fails.
+    #[track_caller]
+    pub fn run(&self, name: &str, program: &str, args: &[&str]) {
+        self.start(name, program, args);
+        let mut child = self.take(name).expect("it was started just now");
+        let status = self.bury(name, &mut child);
+        assert!(status.success(), "{program}: {status}\n{}", self.said(name));
+    }
+
+    fn take(&self, name: &str) -> Option<Child> {
+        let mut daemons = self.daemons.lock().expect("no holder panics");
+        let at = daemons.iter().position(|(it, _)| it == name)?;
+        Some(daemons.swap_remove(at).1)
+    }
+
+    /// Waits for the end of a process and forgets its id: from now on it may be another's.
+    fn bury(&self, name: &str, child: &mut Child) -> ExitStatus {
+        let status = child.wait().expect("wait for a daemon");
         fs::remove_file(self.path.join("pids").join(name)).expect("remove a process id");
+        status
     }
 
     /// What a daemon had to say, for the message of a panic.
@@ -186,13 +212,12 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         drop(self.caretaker.stdin.take());
-        // A failure to clean up must not hide the failure of the test.
-        let _ = self.caretaker.wait();
-        let daemons = self.daemons.get_mut();
-        for (_, daemon) in daemons.into_iter().flatten() {
-            let _ = daemon.kill();
+        // First the daemons: while nobody has waited for it, a dead one still looks alive to the caretaker. A failure to
+        // clean up must not hide the failure of the test.
+        for (_, daemon) in self.daemons.get_mut().into_iter().flatten() {
             let _ = daemon.wait();
         }
+        let _ = self.caretaker.wait();
     }
 }
 

@@ -25,9 +25,8 @@ impl Server {
     pub fn start() -> Self {
         let home = Home::new();
         // `-N`: nothing of a test survives a power cut anyway.
-        let mut initdb = home.command("initdb");
-        initdb.args(["-D", "data", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"]);
-        expect_success("initdb", &initdb.output().expect("run initdb"));
+        let args = ["-D", "data", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"];
+        home.run("initdb", "initdb", &args);
         let server = Self { home };
         server.launch();
         server
