@@ -8,7 +8,8 @@ use crate::model::{QualifiedName, quote_identifier, quote_literal};
 /// Kind, schema, name and text, for the table ($1), its parts and the sequences ($2).
 const COMMENTS: &str = "\
     with object as ( \
-        select 1 as place, 'table' as kind, 'pg_class' as catalog, $1::oid as oid, 0 as part, null::name as schema, null::name as name \
+        select 1 as place, 'table' as kind, 'pg_class' as catalog, $1::oid as oid, \
+            0 as part, null::name as schema, null::name as name \
         union all select 2, 'column', 'pg_class', $1, a.attnum, null, a.attname \
         from pg_catalog.pg_attribute a where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped \
         union all select 3, 'constraint', 'pg_constraint', k.oid, 0, null, k.conname \

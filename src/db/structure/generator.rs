@@ -20,7 +20,7 @@ const NAMED: &str = "\
     with whole as ( \
         select 1::bigint as place, null::oid as oid, c.oid as sequence, 0 as number, null as link, null::int as linked \
         from pg_catalog.pg_class c join pg_catalog.pg_namespace m on m.oid = c.relnamespace \
-        where m.nspname = $1::text and c.relname = $2::text \
+        where m.nspname = $1::text::name and c.relname = $2::text::name \
     ) ";
 
 /// A sequence with its options.

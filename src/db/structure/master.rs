@@ -14,7 +14,7 @@ const COLUMNS: &str = "\
     from pg_catalog.pg_namespace n join pg_catalog.pg_class c on c.relnamespace = n.oid \
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
         and coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = '' \
-    where n.nspname = $1::text and c.relname::text = any ($2::text[]) and c.relkind in ('r', 'p') \
+    where n.nspname = $1::text::name and c.relname = any ($2::text[]::name[]) and c.relkind in ('r', 'p') \
     group by c.relname having bool_or(a.attname = 'seriesname') \
     order by array_position($2, c.relname::text)";
 

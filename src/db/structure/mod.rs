@@ -52,9 +52,9 @@ pub struct Structure {
 
 /// Reads the structure of `series`; fails if there is no such table.
 ///
-/// The caller has begun a transaction, and keeps the table from being altered by a lock. The settings that decide
-/// how the server spells names and values (`search_path` = `pg_catalog` and the like, see [`settle`]) are set for the
-/// rest of it.
+/// The caller has begun a transaction, and keeps the table from being altered by a lock. The settings that decide how
+/// the server spells names and values are set for the rest of it: `search_path` is `pg_catalog`,
+/// `standard_conforming_strings` on, `datestyle` and `intervalstyle` are what every server reads.
 pub async fn structure(client: &Client, series: &Series) -> Result<Structure, Error> {
     settle(client).await?;
     let table = Table::read(client, &series.0).await?;

@@ -18,19 +18,20 @@ const MASTER_SEQUENCE: &str = "drms_sessionid_seq";
 /// Which of the names are there, in the order asked.
 const PRESENT: &str = "\
     select c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-    where n.nspname = $1::text and c.relname::text = any ($2::text[]) and c.relkind in ('r', 'p') \
+    where n.nspname = $1::text::name and c.relname = any ($2::text[]::name[]) and c.relkind in ('r', 'p') \
     order by array_position($2, c.relname::text)";
 
 /// SQL of `createns.sql` for these schemas: idempotent on a site that has some or all of it. The caller adds the
-/// transaction around it, and has begun one here; its settings are those of [`super::structure`].
+/// transaction around it, and has begun one here; its settings become those of [`super::structure`].
 ///
 /// For each schema: the schema; if the source has a table `admin.ns`, that table and its row for the schema, with
-/// `dbusr` = `owner`; the DRMS master tables that the source has, without rows, with their indexes and sequences; `usage`
-/// and `select` for the roles in `grant_to` (`public` is everyone). A role that is missing at the site is skipped with
-/// a notice. What the site has stays as it is.
+/// `dbusr` = `owner`; the DRMS master tables that the source has, without rows, with their indexes and sequences;
+/// `usage` and `select` for the roles in `grant_to` (`public` is everyone). A role that is missing at the site is
+/// skipped with a notice. What the site has stays as it is: so there are no comments and no ownership of sequences,
+/// which only the owner of a table may set.
 ///
-/// The role that runs it needs the right to create in the database: PostgreSQL asks for it even where nothing is left
-/// to create.
+/// The role that runs it needs the right to create in the database and in the schemas: PostgreSQL asks for it even
+/// where nothing is left to create.
 pub async fn namespaces(
     client: &Client,
     schemas: &[&str],

@@ -12,26 +12,32 @@ use crate::model::{Sequence, Series};
 ///
 /// A sequence that is merely named after the table is not its own if another table owns it: `a.b_id` of type serial
 /// makes `a_b_id_seq`, which is not the sequence of the table `a_b_id`.
+///
+/// `offset 0` keeps the order of the joins: the planner of a catalog that was never analyzed would walk all defaults
+/// of the database for each table. The casts to `name` let the old servers (10, 11) use their indexes.
 pub(super) const OF_TABLES: &str = "\
     with asked as ( \
         select w.place, c.oid, c.relnamespace, c.relname \
         from unnest($1::text[], $2::text[]) with ordinality w(schema, name, place) \
-        join pg_catalog.pg_namespace n on n.nspname = w.schema \
-        join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = w.name and c.relkind in ('r', 'p') \
+        join pg_catalog.pg_namespace n on n.nspname = w.schema::name \
+        join pg_catalog.pg_class c on c.relnamespace = n.oid \
+            and c.relname = w.name::name and c.relkind in ('r', 'p') \
     ), found as ( \
         select a.place, a.oid, d.objid as sequence, d.refobjsubid as number, d.deptype::text as link \
         from asked a join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
             and d.refobjid = a.oid and d.refobjsubid > 0 \
             and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype in ('a', 'i') \
         union all \
-        select a.place, a.oid, d.refobjid, f.adnum, null \
-        from asked a join pg_catalog.pg_attrdef f on f.adrelid = a.oid \
-        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
-            and d.objid = f.oid and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+        select a.place, a.oid, d.refobjid, f.adnum, null from asked a \
+        cross join lateral (select f.oid, f.adnum from pg_catalog.pg_attrdef f where f.adrelid = a.oid offset 0) f \
+        cross join lateral (select d.refobjid from pg_catalog.pg_depend d \
+            where d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and d.objid = f.oid \
+            and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass offset 0) d \
         union all \
         select a.place, a.oid, s.oid, null, null \
         from asked a join pg_catalog.pg_class s on s.relnamespace = a.relnamespace \
-            and s.relname = a.relname::text || '_seq' and s.relkind = 'S' \
+            and s.relname = (a.relname::text || '_seq')::name and s.relkind = 'S' \
+            and s.relname::text = a.relname::text || '_seq' \
         where not exists (select from pg_catalog.pg_depend d \
             where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = s.oid \
             and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid <> a.oid \

@@ -13,7 +13,7 @@ const TABLE: &str = "\
     select c.oid, c.relpersistence = 'u', c.relreplident::text, c.reloptions, toast.reloptions \
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
     left join pg_catalog.pg_class toast on toast.oid = c.reltoastrelid \
-    where n.nspname = $1::text and c.relname = $2::text and c.relkind in ('r', 'p')";
+    where n.nspname = $1::text::name and c.relname = $2::text::name and c.relkind in ('r', 'p')";
 
 /// What `create table` does where one of that name is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
