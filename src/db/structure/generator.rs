@@ -1,0 +1,103 @@
+//! A sequence with all its options, as a table or an identity column needs it.
+
+use tokio_postgres::{Client, Error, Row};
+
+use super::sequences::OF_TABLES;
+use crate::model::{QualifiedName, Sequence, quote_identifier};
+
+/// The options of the sequences in `whole`, which a query in front of it makes.
+pub(super) const OPTIONS: &str = "\
+    select w.place, n.nspname::text, s.relname::text, w.link, a.attname::text, s.oid, \
+        pg_catalog.format_type(q.seqtypid, null), q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, \
+        q.seqcycle, s.relpersistence = 'u' \
+    from whole w join pg_catalog.pg_class s on s.oid = w.sequence and s.relkind = 'S' \
+    join pg_catalog.pg_sequence q on q.seqrelid = s.oid join pg_catalog.pg_namespace n on n.oid = s.relnamespace \
+    left join pg_catalog.pg_attribute a on a.attrelid = w.oid and a.attnum = w.linked \
+    order by w.place, w.number, n.nspname, s.relname";
+
+/// One sequence by its name, for [`OPTIONS`].
+const NAMED: &str = "\
+    with whole as ( \
+        select 1::bigint as place, null::oid as oid, c.oid as sequence, 0 as number, null as link, null::int as linked \
+        from pg_catalog.pg_class c join pg_catalog.pg_namespace m on m.oid = c.relnamespace \
+        where m.nspname = $1::text::name and c.relname = $2::text::name \
+    ) ";
+
+/// A sequence with its options.
+pub(super) struct Generator {
+    pub(super) sequence: Sequence,
+    pub(super) oid: u32,
+    link: Link,
+    type_name: String,
+    /// `start with 1 increment by 1 ...`
+    options: String,
+    unlogged: bool,
+}
+
+/// How a sequence hangs on the table.
+enum Link {
+    /// It makes the values of this identity column, and is made with it.
+    Identity(String),
+    /// This column owns it.
+    Owned(String),
+    /// By its name or a default only.
+    Loose,
+}
+
+/// The sequences of one table with their options.
+pub(super) async fn generators(client: &Client, table: &QualifiedName) -> Result<Vec<Generator>, Error> {
+    let rows =
+        client.query(&format!("{OF_TABLES}{OPTIONS}"), &[&vec![&table.schema], &vec![&table.name]]).await?;
+    rows.iter().map(Generator::from_row).collect()
+}
+
+/// The sequence of that name, if there is one.
+pub(super) async fn named(client: &Client, sequence: &Sequence) -> Result<Option<Generator>, Error> {
+    let Sequence(QualifiedName { schema, name }) = sequence;
+    let row = client.query_opt(&format!("{NAMED}{OPTIONS}"), &[schema, name]).await?;
+    row.as_ref().map(Generator::from_row).transpose()
+}
+
+impl Generator {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        let link = match (row.try_get(3)?, row.try_get(4)?) {
+            (Some("i"), Some(column)) => Link::Identity(column),
+            (Some(_), Some(column)) => Link::Owned(column),
+            _ => Link::Loose,
+        };
+        let number = |index| row.try_get::<_, i64>(index);
+        let options = format!(
+            "start with {} increment by {} minvalue {} maxvalue {} cache {} {}",
+            number(7)?,
+            number(8)?,
+            number(9)?,
+            number(10)?,
+            number(11)?,
+            if row.try_get(12)? { "cycle" } else { "no cycle" },
+        );
+        let sequence = Sequence::new(row.try_get::<_, String>(1)?, row.try_get::<_, String>(2)?);
+        let (oid, type_name, unlogged) = (row.try_get(5)?, row.try_get(6)?, row.try_get(13)?);
+        Ok(Self { sequence, oid, link, type_name, options, unlogged })
+    }
+
+    /// `create sequence if not exists ...;`, nothing for the one of an identity column. A sequence that two series
+    /// share is there already when the second comes.
+    pub(super) fn create(&self) -> Option<String> {
+        let unlogged = if self.unlogged { "unlogged " } else { "" };
+        let (name, kind, options) = (self.sequence.sql(), &self.type_name, &self.options);
+        let create = || format!("create {unlogged}sequence if not exists {name} as {kind} {options};");
+        (!matches!(self.link, Link::Identity(_))).then(create)
+    }
+
+    /// ` (sequence name ...)`, if this is the sequence of that identity column.
+    pub(super) fn identity_of(&self, column: &str) -> Option<String> {
+        let is_its = matches!(&self.link, Link::Identity(own) if own == column);
+        is_its.then(|| format!(" (sequence name {} {})", self.sequence.sql(), self.options))
+    }
+
+    /// `alter sequence ... owned by ...;` if a column owns it.
+    pub(super) fn own(&self, table: &str) -> Option<String> {
+        let Link::Owned(column) = &self.link else { return None };
+        Some(format!("alter sequence {} owned by {table}.{};", self.sequence.sql(), quote_identifier(column)))
+    }
+}
