@@ -1,0 +1,17 @@
+//! What the tests stand on: a real PostgreSQL, and a real Slony-I that ships its log.
+//!
+//! Everything lives in a temporary directory ([`home`]) that is gone when the process that made it is gone, however
+//! it ended. Nothing is skipped where a program is missing: the test fails and says so.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "every test binary compiles this module for itself and uses a part of it"
+)]
+
+pub mod home;
+pub mod postgres;
+pub mod programs;
+pub mod wait;
+
+pub use postgres::Server;
