@@ -60,7 +60,7 @@ pub enum Error {
         /// Its number.
         counter: Counter,
         /// Its line and fault.
-        source: crate::logs::ArchiveFault,
+        source: crate::logs::SplitError,
     },
     /// Splitting cannot go on, for a reason that only a person can remove.
     #[error("{0}")]
@@ -129,7 +129,7 @@ impl<T> Context<T> for io::Result<T> {
 
 /// Adds what was tried to an error of the driver.
 pub trait Tried<T> {
-    /// "read sl_archive_counter: connection closed".
+    /// "read `sl_archive_counter`: connection closed".
     fn tried(self, action: impl Into<String>) -> Result<T>;
 }
 

@@ -1,21 +1,26 @@
-//! Subscriptions to Slony-I replicated tables.
+//! Subscriptions to tables that Slony-I replicates, for sites that can reach one host by ssh and nothing else.
+//!
+//! ```text
+//! trigger file -> Request -> UpdatePlan -> SQL dump -> (subscriber applies it) -> Outcome -> CleanupPlan
+//! archive      -> statements -> routes  -> site logs -> (subscriber fetches)   -> horizon -> expired
+//! ```
+//!
+//! The rooms in reading order; ARCHITECTURE.md says who may import whom.
+
+pub mod model;
+pub mod protocol;
+
 pub mod config;
+pub mod error;
+pub mod paths;
+
 pub mod db;
 pub mod disk;
-pub mod error;
-pub mod model;
-pub mod paths;
-pub mod protocol;
+pub mod ground;
+
+pub mod logs;
 pub mod subscription;
-pub mod logs {
-    //! x
-    /// x
-    #[derive(Debug, thiserror::Error)]
-    #[error("line {line}: {what}")]
-    pub struct ArchiveFault {
-        /// x
-        pub line: u64,
-        /// x
-        pub what: String,
-    }
-}
+
+pub mod admin;
+pub mod args;
+pub mod daemon;

@@ -5,7 +5,6 @@ mod connect;
 mod copy_out;
 mod snapshot;
 pub mod structure;
-pub mod structure;
 
 pub use catalog::{Replication, encoding, replication};
 pub use connect::{Database, Session};

@@ -10,11 +10,12 @@ mod watch;
 pub use act::{act, move_logs};
 pub use lock::Lock;
 pub use observe::{
-    Dropped, Identity, Names, exists, give_back, names, read_dropped, read_optional, serial, site_logs, take,
+    Dropped, Identity, Names, exists, give_back, modified, names, read_dropped, read_optional, serial,
+    site_logs, take,
 };
 pub use publish::{
-    create_directory, create_hidden, link_or_copy, publish_created, remove, rename, sync_directory, write,
-    write_like,
+    create_directory, create_hidden, link_or_copy, persist, publish_created, remove, remove_temporary,
+    rename, sync_directory, write, write_like,
 };
 pub use sink::{Made, Sink, tarball};
 pub use watch::{Hint, watch};

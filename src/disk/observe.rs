@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use crate::error::{Context, Error, Result};
-use crate::model::Counter;
+use crate::model::{ArchiveName, Counter};
 
 /// The most that a dropped file may hold: a request for ten thousand series is about 700 kB.
 const DROPPED_BYTES: u64 = 4 * 1024 * 1024;
@@ -55,7 +55,7 @@ pub fn serial(directory: &Path) -> Result<usize> {
 pub fn site_logs(directory: &Path) -> Result<Vec<(Counter, OsString)>> {
     let mut logs: Vec<_> = names(directory)?
         .into_iter()
-        .filter_map(|name| Some((crate::model::ArchiveName::parse(name.to_str()?)?.counter, name)))
+        .filter_map(|name| Some((name.to_str()?.parse::<ArchiveName>().ok()?.counter, name)))
         .collect();
     logs.sort_unstable();
     Ok(logs)
@@ -67,6 +67,11 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.map(Some).context("read", path),
     }
+}
+
+/// When a file was written last; `None` if it is gone.
+pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 /// Whether anything has this name.

@@ -12,6 +12,9 @@ use crate::error::{Context, Result};
 /// Readable by everybody: subscribers fetch with accounts of their own.
 const READABLE: u32 = 0o644;
 
+/// What temporary names begin with.
+const TEMPORARY: &[u8] = b".tmp-";
+
 /// Puts a file with these bytes into place as a whole. When it returns, content and name are on disk. A crash before
 /// leaves the old file, or none, and at the most a hidden temporary file. A file that has these bytes already is left
 /// alone, so that repeating a step is cheap and keeps its owner.
@@ -41,10 +44,21 @@ pub fn create_hidden(directory: &Path) -> Result<NamedTempFile> {
 
 /// Gives a hidden file its mode and its name. Content and name are on disk when it returns.
 pub fn publish_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()> {
+    name_created(file, path, mode)?;
+    sync_directory(parent(path))
+}
+
+/// Gives a hidden file a name that everybody may read it by. Its content is on disk when it returns; the name is when the
+/// caller has synced the directory, once for many.
+pub fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
+    name_created(file, path, READABLE)
+}
+
+fn name_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()> {
     file.as_file().set_permissions(Permissions::from_mode(mode)).context("set the mode of", file.path())?;
     file.as_file().sync_all().context("sync", file.path())?;
     file.persist(path).map_err(|e| e.error).context("rename a file to", path)?;
-    sync_directory(parent(path))
+    Ok(())
 }
 
 /// Removes a file, if it is there; it cannot come back after a power loss.
@@ -84,6 +98,18 @@ pub fn create_directory(path: &Path, like: &Path) -> Result<()> {
         let _ = std::os::unix::fs::chown(path, None, Some(model.gid()));
     }
     sync_directory(parent(path))
+}
+
+/// Removes what [`create_hidden`] made in a process that was killed. Nobody else writes there now.
+pub fn remove_temporary(directory: &Path) -> Result<()> {
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    for name in super::names(directory)?.iter().filter(|name| name.as_encoded_bytes().starts_with(TEMPORARY))
+    {
+        remove(&directory.join(name))?;
+    }
+    Ok(())
 }
 
 /// Gives a file a second name, replacing what has it; where the file systems differ it is copied. Neither is synced:

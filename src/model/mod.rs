@@ -7,7 +7,7 @@ mod node;
 mod step;
 mod subscription;
 
-pub use archive::ArchiveName;
+pub use archive::{ArchiveName, ArchiveNameFault};
 pub use counter::{Counter, SlonyNode};
 pub use name::{NameFault, QualifiedName, Sequence, Series, quote_identifier, quote_literal};
 pub use node::{Node, NodeFault};

@@ -3,7 +3,7 @@
 use super::{Sequence, Series};
 
 /// One series of a node, with the sequences that the node was given with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subscription {
     /// The series.
     pub series: Series,
@@ -21,7 +21,7 @@ impl Subscription {
 }
 
 /// The series of a node, in the order in which they were asked for, without duplicates.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct SeriesList(Vec<Subscription>);
 
 impl SeriesList {
@@ -83,6 +83,12 @@ pub enum Dialect {
     Psql,
     /// The header as slon writes it: for `slony_logshipper` and sites made by `slony1_dump.sh`.
     Slony,
+}
+
+impl Dialect {
+    /// The format of [`Dialect::Psql`] site logs. They name it in a call of `site_log_offline`, and the offline
+    /// objects of a site refuse formats that they do not know.
+    pub const PSQL_FORMAT: u32 = 1;
 }
 
 /// How the SQL of a request may be packed, because the subscriber says that it can unpack it.

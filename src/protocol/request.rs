@@ -98,9 +98,9 @@ impl Draft {
             Some(_) => Ok(()),
             None => {
                 if wanted {
-                    self.subscribe.push(series)
+                    self.subscribe.push(series);
                 } else {
-                    self.unsubscribe.push(series)
+                    self.unsubscribe.push(series);
                 }
                 Ok(())
             }

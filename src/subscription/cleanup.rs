@@ -1,17 +1,18 @@
-//! subscription_cleanup: what follows the subscriber's word. `.cleanup` is written first and holds what `.done` will say;
+//! `subscription_cleanup`: what follows the subscriber's word. `.cleanup` is written first and holds what `.done` will say;
 //! from then on everything can be done again after a kill, and becomes visible as `.done` by one rename.
 
 use super::decide::{self, begin_again, finish, promote, roll_back};
 use super::refuse;
-use super::service::{Ground, act, read};
+use super::service::act;
 use super::worker::Worker;
 use crate::disk;
 use crate::error::Result;
+use crate::ground::{Ground, read};
 use crate::model::{Series, SeriesList};
 use crate::protocol::{Done, Kind, OpenRequest, Outcome, Site, Stem};
 
 /// Takes the subscriber's word: decides, and writes down what was decided.
-pub fn take_outcome(worker: &Worker, ground: &Ground, stem: Stem, outcome: &Outcome) -> Result<()> {
+pub(super) fn take_outcome(worker: &Worker, ground: &Ground, stem: Stem, outcome: &Outcome) -> Result<()> {
     if let Some((open, cut)) = ground.open.as_ref().and_then(|open| Some((open, open.cut()?))) {
         let request = ground.request(open)?;
         let failure = decide::verdict(outcome, &request, cut.counter).err();
@@ -21,7 +22,7 @@ pub fn take_outcome(worker: &Worker, ground: &Ground, stem: Stem, outcome: &Outc
 }
 
 /// Ends a request that nobody answered. A deployed client would take `.done` for success: it gets a failure instead.
-pub async fn expire(worker: &Worker, ground: &Ground, stem: Stem, reason: &str) -> Result<()> {
+pub(super) async fn expire(worker: &Worker, ground: &Ground, stem: Stem, reason: &str) -> Result<()> {
     let Some(open) = &ground.open else { return Ok(()) };
     match stem {
         Stem::Document => write_cleanup(worker, ground, open, Some(reason.to_owned())),
@@ -54,7 +55,7 @@ fn write_cleanup(
 }
 
 /// Finishes or rolls back, as `.cleanup` says.
-pub async fn clean_up(worker: &Worker, stem: Stem) -> Result<()> {
+pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<()> {
     let Worker { service, node, .. } = worker;
     let paths = &service.config.paths;
     let path = paths.trigger(node, stem, Kind::Cleanup);

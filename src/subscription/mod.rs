@@ -7,6 +7,7 @@ pub mod offline;
 pub mod stage;
 
 mod cleanup;
+mod look;
 mod refuse;
 mod service;
 mod sql;
@@ -14,6 +15,7 @@ mod sql_gen;
 mod update;
 mod worker;
 
-pub use refuse::set_aside;
-pub use service::{Ground, Service, read};
-pub use worker::{WholeRequest, Worker};
+pub use look::look;
+pub use refuse::{reject_unread, set_aside};
+pub use service::Service;
+pub use worker::{WholeRequest, Worker, settle};

@@ -9,11 +9,11 @@ use crate::disk;
 use crate::error::Result;
 use crate::model::{Node, Step};
 use crate::paths::Paths;
-use crate::protocol::{Done, Kind, OpenRequest, SqlDone, Stem};
+use crate::protocol::{Done, Kind, OpenRequest, SqlDone, Stem, TriggerFile};
 
 /// Refuses the node's open request. The answer is on disk before the request is closed: a kill in between leaves the
 /// stage `refusing`, and nobody waits for ever.
-pub async fn refuse(worker: &Worker, reason: &str) -> Result<()> {
+pub(super) async fn refuse(worker: &Worker, reason: &str) -> Result<()> {
     let paths = &worker.service.config.paths;
     let Some(open) = worker.service.ground(&worker.node)?.open else { return Ok(()) };
     keep_rejected(paths, &worker.node, &open, reason)?;
@@ -22,7 +22,7 @@ pub async fn refuse(worker: &Worker, reason: &str) -> Result<()> {
 }
 
 /// Takes everything of the refused request away, after its answer was written.
-pub async fn withdraw(worker: &Worker, stem: Stem) -> Result<()> {
+pub(super) async fn withdraw(worker: &Worker, stem: Stem) -> Result<()> {
     let Worker { service, node, .. } = worker;
     let hold = service.hold().await?;
     let ground = service.ground(node)?;
@@ -36,7 +36,7 @@ pub async fn withdraw(worker: &Worker, stem: Stem) -> Result<()> {
 }
 
 /// Writes the failure where the subscriber looks for its answer.
-pub fn answer(paths: &Paths, node: &Node, stem: Stem, id: Option<String>, reason: &str) -> Result<()> {
+pub(super) fn answer(paths: &Paths, node: &Node, stem: Stem, id: Option<String>, reason: &str) -> Result<()> {
     tracing::warn!(%node, reason, "refused");
     let reason = match stem {
         Stem::Document => reason.to_owned(),
@@ -47,9 +47,19 @@ pub fn answer(paths: &Paths, node: &Node, stem: Stem, id: Option<String>, reason
 }
 
 /// Tells a subscriber of the document that its word has come to nothing.
-pub fn answer_stray(paths: &Paths, node: &Node, reason: &str) -> Result<()> {
+pub(super) fn answer_stray(paths: &Paths, node: &Node, reason: &str) -> Result<()> {
     let done = Done { id: None, failure: Some(reason.to_owned()), series: Vec::new() };
     disk::write(&paths.trigger(node, Stem::Document, Kind::Done), done.write().as_bytes())
+}
+
+/// Refuses a request whose file is not even opened.
+pub fn reject_unread(paths: &Paths, file: &TriggerFile, path: &Path, reason: &str) -> Result<()> {
+    set_aside(paths, path, reason)?;
+    // An open request goes on: whatever this is, it is not its subscriber's next one.
+    if disk::exists(&paths.site(&file.node, None).open_request) {
+        return Ok(());
+    }
+    answer(paths, &file.node, file.stem, None, reason)
 }
 
 /// Moves a file that cannot be used to `rejected/`, with the reason beside it. Whatever it is, it is not opened.
@@ -67,7 +77,7 @@ pub fn set_aside(paths: &Paths, path: &Path, reason: &str) -> Result<()> {
 }
 
 /// Keeps the text of a refused request in `rejected/`, with the reason beside it.
-pub fn keep_rejected(paths: &Paths, node: &Node, open: &OpenRequest, reason: &str) -> Result<()> {
+pub(super) fn keep_rejected(paths: &Paths, node: &Node, open: &OpenRequest, reason: &str) -> Result<()> {
     let path = paths.trigger(node, open.stem, Kind::Request);
     let Some(name) = path.file_name() else { return Ok(()) };
     disk::write(&paths.rejected().join(name), &open.text)?;

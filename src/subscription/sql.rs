@@ -21,12 +21,12 @@ fn begin(owner: &str) -> String {
 }
 
 /// `<node>.createns.sql` around the SQL of its schemas.
-pub fn createns(owner: &str, schemas: &str) -> String {
+pub(super) fn createns(owner: &str, schemas: &str) -> String {
     format!("{}{schemas}commit;\n-- end of createns\n", begin(owner))
 }
 
 /// What the fixed parts depend on.
-pub struct Frame<'a> {
+pub(super) struct Frame<'a> {
     /// The subscriber.
     pub node: &'a Node,
     /// The role that owns everything at the site.
@@ -43,7 +43,7 @@ pub struct Frame<'a> {
 
 impl Frame<'_> {
     /// The beginning of `<node>.subscribe_series.sql`, up to the first series.
-    pub fn head(&self) -> String {
+    pub(super) fn head(&self) -> String {
         let Self { node, owner, cluster, encoding, cut, .. } = self;
         format!(
             "{}-- subscription of {node} to Slony cluster {cluster}, the state of archive {cut}\n{}{}",
@@ -78,23 +78,23 @@ end"
     }
 
     /// The end of `<node>.subscribe_series.sql`.
-    pub fn tail(&self) -> String {
+    pub(super) fn tail(&self) -> String {
         format!("commit;\n-- end of the subscription of {}\n", self.node)
     }
 }
 
 /// The line before the rows of a series.
-pub fn copy_in(series: &Series, columns: &[String]) -> String {
+pub(super) fn copy_in(series: &Series, columns: &[String]) -> String {
     format!("copy {} ({}) from stdin;\n", series.sql(), quoted(columns))
 }
 
 /// The query that gives those rows.
-pub fn copy_out(series: &Series, columns: &[String]) -> String {
+pub(super) fn copy_out(series: &Series, columns: &[String]) -> String {
     format!("copy {} ({}) to stdout", series.sql(), quoted(columns))
 }
 
 /// What follows the rows: their end, and the proof that all of them arrived.
-pub fn after_rows(series: &Series, rows: u64) -> String {
+pub(super) fn after_rows(series: &Series, rows: u64) -> String {
     let check = block(&format!(
         "declare
   n bigint := (select count(*) from only {});
@@ -109,12 +109,12 @@ end",
 }
 
 /// Sets a sequence to what it is at the data centre.
-pub fn set_sequence(sequence: &Sequence, value: i64, is_called: bool) -> String {
+pub(super) fn set_sequence(sequence: &Sequence, value: i64, is_called: bool) -> String {
     format!("select setval({}::regclass, {value}, {is_called});\n", quote_literal(&sequence.sql()))
 }
 
 /// Lets the configured roles read a series; one that the site does not have is skipped.
-pub fn grants(series: &Series, roles: &[String]) -> String {
+pub(super) fn grants(series: &Series, roles: &[String]) -> String {
     let grant = |role: &String| {
         let statement = format!("grant select on {} to {}", series.sql(), quote_identifier(role));
         block(&format!(

@@ -1,4 +1,4 @@
-//! sql_gen: structure and data of what a request adds, as SQL, from one snapshot.
+//! `sql_gen`: structure and data of what a request adds, as SQL, from one snapshot.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::model::{Compression, Sequence, Series};
 use crate::protocol::{Request, Stem};
 
 /// What is made, and how.
-pub struct Dump<'a> {
+pub(super) struct Dump<'a> {
     /// The session in the snapshot of the cut.
     pub session: &'a Session,
     /// What the fixed parts depend on.
@@ -23,6 +23,8 @@ pub struct Dump<'a> {
     pub request: &'a Request,
     /// What of it is new.
     pub plan: &'a UpdatePlan,
+    /// The sequences of the node's series: they may lie in schemas of their own.
+    pub sequences: Vec<&'a Sequence>,
     /// The dialect, which decides how the files are packed.
     pub stem: Stem,
     /// Where they are made: the directory in which they will be published.
@@ -34,11 +36,11 @@ pub struct Dump<'a> {
 }
 
 /// A file of the answer: its name, once published, and the file.
-pub type NamedFile = (String, Made);
+pub(super) type NamedFile = (String, Made);
 
 impl Dump<'_> {
     /// Makes the files of the answer, in the order in which they are applied.
-    pub async fn make(&self) -> Result<Vec<NamedFile>> {
+    pub(super) async fn make(&self) -> Result<Vec<NamedFile>> {
         let node = self.frame.node;
         let createns = format!("{node}.createns.sql");
         let series = format!("{node}.subscribe_series.sql");
@@ -147,7 +149,12 @@ impl Dump<'_> {
     }
 
     fn schemas(&self) -> Vec<&str> {
-        let mut schemas: Vec<&str> = self.plan.added.iter().map(|series| series.0.schema.as_str()).collect();
+        if self.plan.added.is_empty() {
+            return Vec::new();
+        }
+        let series = self.plan.added.iter().map(|series| series.0.schema.as_str());
+        let sequences = self.sequences.iter().map(|sequence| sequence.0.schema.as_str());
+        let mut schemas: Vec<&str> = series.chain(sequences).collect();
         schemas.sort_unstable();
         schemas.dedup();
         schemas

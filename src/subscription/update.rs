@@ -1,16 +1,17 @@
-//! subscription_update, and sql_gen behind it: from a trigger file to the published answer.
+//! `subscription_update`, and `sql_gen` behind it: from a trigger file to the published answer.
 
 use std::time::{Duration, SystemTime};
 
 use super::decide::{self, UpdatePlan, add, begin_again, forget_answers, forget_ready, listed, roll_back};
 use super::refuse;
-use super::service::{Ground, Service, act, read};
+use super::service::{Service, act};
 use super::sql::Frame;
 use super::sql_gen::{Dump, NamedFile};
 use super::worker::{WholeRequest, Worker};
 use crate::db::{self, Replication, Session, Snapshot};
 use crate::disk::{self, Dropped};
 use crate::error::{Error, Result};
+use crate::ground::{Ground, read};
 use crate::model::Series;
 use crate::protocol::{
     Cut, Kind, OpenRequest, Phase, Request, Site, SqlDone, SqlFile, Stem, TriggerFile, read_counter,
@@ -21,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Takes a request from the subscriber. Whatever was open of the node is rolled back, and every older answer is gone
 /// before this one is accepted.
-pub async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
+pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
     let Worker { service, node, .. } = worker;
     let paths = &service.config.paths;
     let file = TriggerFile { node: node.clone(), stem: whole.stem, kind: Kind::Request };
@@ -92,19 +93,15 @@ fn accept(service: &Service, ground: &Ground, dropped: &Dropped, open: &OpenRequ
 
 /// Makes the SQL of an accepted request and publishes the answer. What an earlier attempt left is thrown away first; an
 /// attempt that fails leaves nothing in the registry.
-pub async fn update(worker: &Worker) -> Result<()> {
-    let Worker { service, node, cancel, .. } = worker;
+pub(super) async fn update(worker: &Worker) -> Result<()> {
+    let Worker { service, node, .. } = worker;
     throw_away(worker).await?;
     let ground = service.ground(node)?;
     let Some(open) = ground.open.clone() else { return Ok(()) };
     let request = ground.request(&open)?;
     // The list may have changed since the request was accepted, if an operator changed it.
     let plan = UpdatePlan::new(&request, ground.list()).map_err(Error::Refused)?;
-    let made = tokio::select! {
-        made = make(worker, &open, &request, &plan) => made,
-        () = cancel.cancelled() => Err(Error::Cancelled),
-    };
-    let (open, cut, files) = match made {
+    let (open, cut, files) = match make(worker, &open, &request, &plan).await {
         Ok(made) => made,
         Err(error) => {
             throw_away(worker).await?;
@@ -115,7 +112,7 @@ pub async fn update(worker: &Worker) -> Result<()> {
 }
 
 /// Takes `.new` and what was made ready away again; the request stays accepted.
-async fn throw_away(worker: &Worker) -> Result<()> {
+pub(super) async fn throw_away(worker: &Worker) -> Result<()> {
     let Worker { service, node, .. } = worker;
     let hold = service.hold().await?;
     let ground = service.ground(node)?;
@@ -139,9 +136,11 @@ async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
     let service = &worker.service;
     let limits = service.config.dump;
     // A request without data is answered at once, however many dumps run.
-    let _permit = match plan.added.is_empty() {
-        true => None,
-        false => Some(service.dumps.acquire().await.map_err(|_| Error::Cancelled)?),
+    let _permit = if plan.added.is_empty() {
+        None
+    } else {
+        let permit = unless_cancelled(worker, async { Ok(service.dumps.acquire().await) }).await?;
+        Some(permit.map_err(|_| Error::Cancelled)?)
     };
     let mut pause = limits.give_way;
     for attempt in 1..=limits.attempts {
@@ -150,7 +149,11 @@ async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
                 tracing::warn!(node = %worker.node, waiter, seconds, attempt, "the dump gave way");
                 throw_away(worker).await?;
                 if attempt < limits.attempts {
-                    tokio::time::sleep(pause).await;
+                    unless_cancelled(worker, async {
+                        let _: () = tokio::time::sleep(pause).await;
+                        Ok(())
+                    })
+                    .await?;
                     pause *= 2;
                 }
             }
@@ -163,13 +166,25 @@ async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
     )))
 }
 
+/// Gives `work` up when a newer request or the end of the daemon makes it needless. Only for work that changes no file
+/// under the hold: that is done to its end.
+async fn unless_cancelled<T>(worker: &Worker, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = worker.cancel.cancelled() => Err(Error::Cancelled),
+    }
+}
+
 /// One attempt: snapshot, cut, registration, SQL.
 async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &UpdatePlan) -> Result<Answer> {
     let Worker { service, node, .. } = worker;
-    let session = service.database.connect().await?;
-    check_series(service, &session, &plan.added).await?;
-    let encoding = db::encoding(&session).await?;
-    let snapshot = Snapshot::begin(session, &plan.added).await?;
+    let begin = async {
+        let session = service.database.connect().await?;
+        check_series(service, &session, &plan.added).await?;
+        let encoding = db::encoding(&session).await?;
+        Ok((Snapshot::begin(session, &plan.added).await?, encoding))
+    };
+    let (snapshot, encoding) = unless_cancelled(worker, begin).await?;
     let (open, cut) = register(worker, open, plan, &snapshot).await?;
     tracing::info!(%node, cut = %cut.counter, series = plan.added.len(), "cut");
     let config = &service.config;
@@ -186,6 +201,7 @@ async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
         frame,
         request,
         plan,
+        sequences: cut.list.iter().flat_map(|subscription| &subscription.sequences).collect(),
         stem: open.stem,
         directory: &config.paths.triggerdir,
         grant_to: &config.grant_to,
@@ -193,7 +209,7 @@ async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
     };
     let backend = snapshot.backend().await?;
     let files = tokio::select! {
-        files = dump.make() => files,
+        files = unless_cancelled(worker, dump.make()) => files,
         waited = somebody_waits(service, backend, plan.added.is_empty()) => Err(waited),
     };
     match files {

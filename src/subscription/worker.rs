@@ -6,13 +6,15 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::decide::show_answer;
-use super::service::{Ground, Service, act};
-use super::stage::{Open, Seen, Stage, strays};
+use super::look::look;
+use super::service::{Service, act};
+use super::stage::{Seen, Stage, strays};
 use super::{cleanup, refuse, update};
-use crate::disk::{self, Identity};
+use crate::disk::Identity;
 use crate::error::{Consequence, Error, Result};
+use crate::ground::Ground;
 use crate::model::Node;
-use crate::protocol::{Kind, OpenRequest, Outcome, Phase, Stem};
+use crate::protocol::{Kind, Stem};
 
 /// A request that is whole: its dialect, and the state of the file in which it was found so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,8 @@ impl Worker {
         let mut last = None;
         loop {
             let ground = self.service.ground(&self.node)?;
-            let seen = self.look(&ground, whole)?;
+            let paths = &self.service.config.paths;
+            let seen = look(paths, &self.node, &ground, whole.map(|whole| whole.stem));
             self.set_strays_aside(&seen)?;
             let stage = Stage::of(&seen);
             if last.as_ref() != Some(&stage) {
@@ -74,41 +77,6 @@ impl Worker {
                 },
             }
             last = Some(stage);
-        }
-    }
-
-    /// Looks at what lies there of the node.
-    fn look(&self, ground: &Ground, whole: Option<WholeRequest>) -> Result<Seen> {
-        let paths = &self.service.config.paths;
-        let files = Stem::ALL
-            .into_iter()
-            .flat_map(|stem| Kind::ALL.map(|kind| (stem, kind)))
-            .filter(|(stem, kind)| disk::exists(&paths.trigger(&self.node, *stem, *kind)))
-            .collect();
-        let open = ground.open.as_ref().map(|open| Open { stem: open.stem, published: published(open) });
-        Ok(Seen {
-            files,
-            whole_request: whole.map(|whole| whole.stem),
-            failure: Stem::ALL.into_iter().any(|stem| self.says_failure(stem)),
-            outcome: open.and_then(|open| self.outcome(open.stem)),
-            open,
-        })
-    }
-
-    fn says_failure(&self, stem: Stem) -> bool {
-        let path = self.service.config.paths.trigger(&self.node, stem, Kind::SqlDone);
-        matches!(disk::read_dropped(&path), Ok(Some(file)) if file.bytes.starts_with(b"failure"))
-    }
-
-    /// What a whole `.sqlapplied` says. One that cannot be read at all says nothing; the request's age ends that.
-    fn outcome(&self, stem: Stem) -> Option<Outcome> {
-        let path = self.service.config.paths.trigger(&self.node, stem, Kind::SqlApplied);
-        match disk::read_dropped(&path) {
-            Ok(file) => Outcome::parse(&file?.bytes),
-            Err(error) => {
-                tracing::warn!(node = %self.node, path = %path.display(), error = error.chain(), "cannot read the answer");
-                None
-            }
         }
     }
 
@@ -171,9 +139,22 @@ enum Next {
     Fail,
 }
 
-fn published(open: &OpenRequest) -> Option<SystemTime> {
-    match &open.phase {
-        Phase::Published { since, .. } => Some(*since),
-        Phase::Accepted | Phase::Cut(_) => None,
+/// Brings a node to rest after a start: what was being finished is finished, what was being made is thrown away, what was
+/// ready appears. It needs no database.
+pub async fn settle(service: &Arc<Service>, node: &Node) -> Result<()> {
+    let worker = Worker {
+        service: service.clone(),
+        node: node.clone(),
+        cancel: CancellationToken::new(),
+        claimed: Box::new(|| {}),
+        away_since: None,
+    };
+    let ground = service.ground(node)?;
+    match Stage::of(&look(&service.config.paths, node, &ground, None)) {
+        Stage::CleaningUp(stem) => cleanup::clean_up(&worker, stem).await,
+        Stage::Refusing(stem) => refuse::withdraw(&worker, stem).await,
+        Stage::Updating(_) => update::throw_away(&worker).await,
+        Stage::Answered(stem, _) => act(show_answer(&service.config.paths, node, stem)).await,
+        Stage::Applied(..) | Stage::Requested(_) | Stage::Refused | Stage::Done | Stage::Idle => Ok(()),
     }
 }

@@ -37,7 +37,7 @@ has_gone() {
         sleep 0.05; tries=$((tries + 1))
     done
 }
-for file in "$home"/last/slon*; do
+for file in "$home"/last/slon* "$home"/last/manager*; do
     [ -e "$file" ] && read -r pid <"$file" && kill -s KILL -- "-$pid"
 done
 for file in "$home"/last/initdb*; do
@@ -143,12 +143,23 @@ impl Home {
     ///
     /// The name begins with `postgres`, `slon` or `initdb`, and that says how it is stopped.
     pub fn start(&self, name: &str, program: &str, args: &[&str]) {
+        self.spawn(name, self.as_owner(Command::new("sh")), &programs::find(program), args);
+    }
+
+    /// As [`Home::start`], for a program of ours: by the caller's own user, who can read what was built. Its name begins
+    /// with `manager`.
+    pub fn start_as_caller(&self, name: &str, program: &Path, args: &[&str]) {
+        let mut shell = Command::new("sh");
+        without_pg_variables(&mut shell).current_dir(&self.path);
+        self.spawn(name, shell, program, args);
+    }
+
+    fn spawn(&self, name: &str, mut command: Command, program: &Path, args: &[&str]) {
         let log = File::options().create(true).append(true).open(self.log(name)).expect("open a log");
-        let mut command = self.as_owner(Command::new("sh"));
         command
             .args(["-c", DAEMON, "sh"])
             .arg(self.path.join("pids").join(name))
-            .arg(programs::find(program))
+            .arg(program)
             .args(args)
             .process_group(0)
             .stdin(Stdio::null())
@@ -167,6 +178,15 @@ impl Home {
         kill.args(["-c", "kill -s KILL -- \"$1\"", "sh", &group]).stderr(Stdio::null());
         kill.status().expect("run kill");
         self.bury(name, &mut child);
+    }
+
+    /// Asks a daemon to stop, by SIGTERM, and waits for its end.
+    pub fn stop(&self, name: &str) -> Option<ExitStatus> {
+        let mut child = self.take(name)?;
+        let mut kill = Command::new("sh");
+        kill.args(["-c", "kill -s TERM \"$1\"", "sh", &child.id().to_string()]).stderr(Stdio::null());
+        kill.status().expect("run kill");
+        Some(self.bury(name, &mut child))
     }
 
     /// Runs a program to its end; panics with its words if it fails.

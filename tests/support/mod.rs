@@ -13,10 +13,14 @@ pub mod home;
 pub mod postgres;
 pub mod programs;
 pub mod series;
+pub mod site;
 pub mod slony;
+pub mod station;
 pub mod wait;
 pub mod writer;
 
 pub use postgres::Server;
+pub use site::Site;
 pub use slony::Cluster;
+pub use station::Station;
 pub use writer::Writer;

@@ -1,0 +1,112 @@
+//! `list`: every node with its stage, its series and its last site log.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::disk;
+use crate::error::Result;
+use crate::ground::{self, Ground};
+use crate::model::Node;
+use crate::paths::Paths;
+use crate::protocol::{Kind, Stem, TriggerFile};
+use crate::subscription::look;
+use crate::subscription::stage::Stage;
+
+/// One node, as programs see it.
+#[derive(Debug, Serialize)]
+struct Row {
+    /// Its name.
+    node: String,
+    /// Its stage.
+    stage: &'static str,
+    /// How many series it has; those of an open request do not count yet.
+    series: usize,
+    /// The counter of the newest log in its directory.
+    last_log: Option<u64>,
+    /// How long ago that was written.
+    last_log_age_seconds: Option<u64>,
+}
+
+/// Prints the list.
+pub fn list(config: &Config, json: bool) -> Result<String> {
+    let rows = rows(&config.paths)?;
+    if json {
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "nodes": rows }));
+        return text.map(|text| text + "\n").map_err(|error| crate::error::Error::Fatal(error.to_string()));
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["node", "stage", "series", "last log", "age"]);
+    for row in rows {
+        let dash = || "-".to_owned();
+        table.add_row([
+            row.node,
+            row.stage.to_owned(),
+            row.series.to_string(),
+            row.last_log.map_or_else(dash, |counter| counter.to_string()),
+            row.last_log_age_seconds.map_or_else(dash, |seconds| age(Duration::from_secs(seconds))),
+        ]);
+    }
+    for number in 2..5 {
+        if let Some(column) = table.column_mut(number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    Ok(table.lines().map(|line| line.trim_end().to_owned() + "\n").collect())
+}
+
+fn rows(paths: &Paths) -> Result<Vec<Row>> {
+    let registry = ground::registry(paths)?;
+    let mut nodes = BTreeSet::new();
+    for entry in registry.entries() {
+        let name = entry.name().unwrap_or_default();
+        nodes.extend(name.strip_suffix(".new").unwrap_or(name).parse::<Node>());
+    }
+    let of_trigger = |name: &str| TriggerFile::parse(name)?.ok().map(|file| file.node);
+    let of_request = |name: &str| name.strip_suffix(".new.cut")?.parse().ok();
+    nodes.extend(disk::names(&paths.triggerdir)?.iter().filter_map(|name| of_trigger(name.to_str()?)));
+    nodes.extend(disk::names(&paths.tables_dir)?.iter().filter_map(|name| of_request(name.to_str()?)));
+    nodes.into_iter().map(|node| row(paths, &Ground::read(paths, registry.clone(), &node)?, &node)).collect()
+}
+
+fn row(paths: &Paths, ground: &Ground, node: &Node) -> Result<Row> {
+    let requested =
+        Stem::ALL.into_iter().find(|stem| disk::exists(&paths.trigger(node, *stem, Kind::Request)));
+    let stage = Stage::of(&look(paths, node, ground, requested));
+    let last = match ground.list() {
+        Some(_) if disk::exists(&ground.site.directory) => disk::site_logs(&ground.site.directory)?.pop(),
+        _ => None,
+    };
+    let written = last.as_ref().and_then(|(_, name)| disk::modified(&ground.site.directory.join(name)));
+    Ok(Row {
+        node: node.to_string(),
+        stage: stage.word(),
+        series: ground.list().map_or(0, crate::model::SeriesList::len),
+        last_log: last.map(|(counter, _)| counter.value()),
+        last_log_age_seconds: written
+            .map(|written| SystemTime::now().duration_since(written).unwrap_or_default().as_secs()),
+    })
+}
+
+/// Two units at the most: what an operator reads at a glance.
+fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn ages_are_short() {
+        let text = |seconds| super::age(std::time::Duration::from_secs(seconds));
+        assert_eq!([text(5), text(61), text(3_720), text(90_000)], ["5 s", "1 min", "1 h 2 min", "1 d 1 h"]);
+    }
+}

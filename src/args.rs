@@ -1,0 +1,47 @@
+//! The command line of `subscription_manager`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::model::{Counter, Node};
+
+/// Serves subscriptions to tables that Slony-I replicates.
+#[derive(Debug, Parser)]
+#[command(name = "subscription_manager", version, arg_required_else_help = true)]
+pub struct Args {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE", default_value = "/etc/subscription_manager.cfg")]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve requests and split archives, in the foreground.
+    Run,
+    /// Show every node: stage, series, last site log.
+    List {
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Split what has committed, and stop.
+    Split {
+        /// Split up to this archive and ask no database: you vouch that they have all committed.
+        #[arg(long, value_name = "N", value_parser = counter)]
+        until: Option<Counter>,
+    },
+    /// Print the replication objects that a site needs to apply its logs.
+    OfflineSql {
+        /// The node.
+        node: Node,
+    },
+}
+
+fn counter(text: &str) -> Result<Counter, String> {
+    Counter::parse(text).ok_or_else(|| "a counter is a decimal number".into())
+}

@@ -1,0 +1,112 @@
+//! The task that splits: wakes when slon has named an archive, and now and then.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::disk::{self, Hint};
+use crate::error::{Error, Result};
+use crate::logs::{Committed, Gate, Splitter};
+use crate::model::Counter;
+
+/// slon names an archive before it commits: after a hint the committed counter is asked for that often...
+const ASKS: u32 = 8;
+/// ...with growing pauses, the first of this length. Together about two and a half seconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Splits until it is cancelled. What goes wrong is logged once and tried again; the daemon serves requests meanwhile.
+pub(super) async fn split(config: Config, splitter: Splitter, gate: Committed, cancel: CancellationToken) {
+    let (sender, hints) = unbounded_channel();
+    let watcher = disk::watch(splitter.archive_dir(), sender.clone());
+    // Kept, so that the channel stays open where watching is not possible.
+    let mut task = Splitting { config, splitter, gate, hints, cancel, told: None };
+    while !task.cancel.is_cancelled() {
+        let outcome = task.round().await;
+        task.tell(outcome);
+        task.wait().await;
+    }
+    drop((watcher, sender));
+}
+
+struct Splitting {
+    config: Config,
+    splitter: Splitter,
+    gate: Committed,
+    hints: UnboundedReceiver<Hint>,
+    cancel: CancellationToken,
+    told: Option<String>,
+}
+
+impl Splitting {
+    /// Splits what has committed; after a hint, waits a little for the commit that must follow.
+    async fn round(&mut self) -> Result<()> {
+        let node = self.slony_node().await?;
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..ASKS {
+            let committed = self.gate.committed().await?;
+            let at = self.begin(committed)?;
+            if committed < at {
+                return Err(Error::WrongDatabase(format!(
+                    "the splitter is at archive {at}, but the database says {committed}: time went back there"
+                )));
+            }
+            self.splitter.split_until(committed, node, &self.cancel).await?;
+            let next = crate::model::ArchiveName { node, counter: committed.next() };
+            if !disk::exists(&self.splitter.archive_dir().join(next.to_string()))
+                || self.cancel.is_cancelled()
+            {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
+    }
+
+    /// Where the splitter is. When it first starts, that is here and now: nobody is subscribed to older archives.
+    fn begin(&self, committed: Counter) -> Result<Counter> {
+        if let Some(at) = self.splitter.counter()? {
+            return Ok(at);
+        }
+        tracing::info!(counter = %committed, "the first start of the splitter: it begins after this archive");
+        self.splitter.begin_after(committed).map(|()| committed)
+    }
+
+    async fn slony_node(&mut self) -> Result<crate::model::SlonyNode> {
+        let said = self.gate.slony_node().await?;
+        match self.config.slony_node {
+            Some(wanted) if wanted != said => Err(Error::WrongDatabase(format!(
+                "this database is Slony node {said}, the configuration says slony_node={wanted}"
+            ))),
+            _ => Ok(said),
+        }
+    }
+
+    /// Logs a failure when it is a new one, and its end.
+    fn tell(&mut self, outcome: Result<()>) {
+        match outcome {
+            Err(error) => {
+                let chain = error.chain();
+                if self.told.as_ref() != Some(&chain) {
+                    tracing::error!(error = chain, "the splitter waits");
+                    self.told = Some(chain);
+                }
+            }
+            Ok(()) => {
+                if self.told.take().is_some() {
+                    tracing::info!("the splitter goes on");
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.hints.recv() => while self.hints.try_recv().is_ok() {},
+            () = tokio::time::sleep(self.config.rescan) => {}
+            () = self.cancel.cancelled() => {}
+        }
+    }
+}

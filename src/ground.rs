@@ -1,0 +1,63 @@
+//! What the files say of a node: the ground on which every flow stands. What is decided on it under the hold is true
+//! until the hold ends.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::disk;
+use crate::error::{Error, Result};
+use crate::model::{Node, SeriesList};
+use crate::paths::{Paths, SitePaths};
+use crate::protocol::{Cuts, Malformed, OpenRequest, Registry, Request, read_names};
+
+/// One node at one moment.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// The whole registry.
+    pub registry: Arc<Registry>,
+    /// The node's places.
+    pub site: SitePaths,
+    /// Its lists by counter; `None`: not registered.
+    pub cuts: Option<Cuts>,
+    /// Its open request.
+    pub open: Option<OpenRequest>,
+}
+
+impl Ground {
+    /// Reads what there is of a node.
+    pub fn read(paths: &Paths, registry: Arc<Registry>, node: &Node) -> Result<Self> {
+        let entry = registry.find(node.as_str());
+        let site = paths.site(node, entry);
+        let cuts = match entry {
+            None => None,
+            Some(_) => match read(&site.cuts, Cuts::parse)? {
+                Some(cuts) => Some(cuts),
+                // Made by hand or by NetDRMS: this list for all counters.
+                None => Some(Cuts::always(read(&site.list, read_names)?.unwrap_or_default())),
+            },
+        };
+        let open = read(&site.open_request, OpenRequest::parse)?;
+        Ok(Self { registry, site, cuts, open })
+    }
+
+    /// The node's list as it holds for the archives to come; `None`: not registered.
+    pub fn list(&self) -> Option<&SeriesList> {
+        self.cuts.as_ref().and_then(Cuts::last)
+    }
+
+    /// The request in an open one; it was checked when it was accepted.
+    pub fn request(&self, open: &OpenRequest) -> Result<Request> {
+        open.request().map_err(|source| Error::Malformed { path: self.site.open_request.clone(), source })
+    }
+}
+
+/// Reads the registry; one that is not there is empty.
+pub fn registry(paths: &Paths) -> Result<Arc<Registry>> {
+    read(&paths.registry, Registry::parse).map(|registry| Arc::new(registry.unwrap_or_default()))
+}
+
+/// Reads one of our own files; `None` if it is not there.
+pub fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, Malformed>) -> Result<Option<T>> {
+    let Some(bytes) = disk::read_optional(path)? else { return Ok(None) };
+    parse(&bytes).map(Some).map_err(|source| Error::Malformed { path: path.to_owned(), source })
+}

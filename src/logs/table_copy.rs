@@ -1,0 +1,94 @@
+//! The lines around the copy of a whole table, after `-- ENABLE_SUBSCRIPTION`.
+
+use super::header::namespace;
+use super::quoted::{identifier, qualified};
+use super::row::series_key;
+
+/// `copy "n"."t" ("a","b") from stdin;`
+pub(super) struct TableCopy {
+    /// See [`series_key`].
+    pub(super) series: Vec<u8>,
+    /// How many columns are listed.
+    pub(super) columns: usize,
+}
+
+/// The series of `delete from "n"."t";` (with or without `only`).
+pub(super) fn delete(line: &[u8]) -> Option<Vec<u8>> {
+    let rest = line.strip_prefix(b"delete from ")?;
+    let ((schema, name), rest) = qualified(rest.strip_prefix(b"only ").unwrap_or(rest))?;
+    (rest == b";").then(|| series_key(&schema, &name))
+}
+
+/// The table and the columns of a `copy` line.
+pub(super) fn copy(line: &[u8]) -> Option<TableCopy> {
+    let ((schema, name), _) = qualified(line.strip_prefix(b"copy ")?)?;
+    let mut rest = column_list(line)?.strip_prefix(b"(")?;
+    let mut columns = 0;
+    loop {
+        (_, rest) = identifier(rest)?;
+        columns += 1;
+        match rest.strip_prefix(b",") {
+            Some(more) => rest = more,
+            None => break,
+        }
+    }
+    (rest == b") from stdin;").then(|| TableCopy { series: series_key(&schema, &name), columns })
+}
+
+/// What follows the table's name in a `copy` line: `("a","b") from stdin;`.
+pub(super) fn column_list(line: &[u8]) -> Option<&[u8]> {
+    let (_, rest) = qualified(line.strip_prefix(b"copy ")?)?;
+    rest.strip_prefix(b" ")
+}
+
+/// What begins the last line of the copy of a table.
+pub(super) fn finish_prefix(cluster: &str) -> String {
+    format!("select {}.finishTableAfterCopy(", namespace(cluster))
+}
+
+/// The series of `select "_c".finishTableAfterCopy(1); analyze "n"."t"; `. `prefix` is [`finish_prefix`].
+pub(super) fn finish(line: &[u8], prefix: &[u8]) -> Option<Vec<u8>> {
+    let rest = line.strip_prefix(prefix)?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let rest = rest.get(digits..)?.strip_prefix(b"); analyze ")?;
+    let ((schema, name), rest) = qualified(rest)?;
+    (digits > 0 && rest.trim_ascii_end() == b";").then(|| series_key(&schema, &name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_block_name_their_series() {
+        let key = series_key(b"Odd Schema", br#"We"ird\"#);
+        let table = r#""Odd Schema"."We""ird\""#;
+        for line in [format!("delete from {table};"), format!("delete from only {table};")] {
+            assert_eq!(delete(line.as_bytes()).as_ref(), Some(&key));
+        }
+        let copied =
+            copy(format!(r#"copy {table} ("K ey","k\2","v"",""q") from stdin;"#).as_bytes()).unwrap();
+        assert_eq!((copied.series, copied.columns), (key.clone(), 3));
+        let line = format!("select \"_c\".finishTableAfterCopy(12); analyze {table}; ");
+        assert_eq!(finish(line.as_bytes(), finish_prefix("c").as_bytes()), Some(key));
+    }
+
+    #[test]
+    fn other_lines_are_none() {
+        for bad in [
+            r#"delete from "a"."b"; drop table x;"#,
+            r"delete from a.b;",
+            r#"copy "a"."b" () from stdin;"#,
+            r#"copy "a"."b" from stdin;"#,
+            r#"copy "a"."b" ("x",) from stdin;"#,
+            r#"copy "a"."b" ("x") from program;"#,
+            r#"select "_c".finishTableAfterCopy(); analyze "a"."b"; "#,
+            r#"select "_d".finishTableAfterCopy(1); analyze "a"."b"; "#,
+            r#"select "_c".finishTableAfterCopy(1); analyze "a"."b"; x;"#,
+        ] {
+            let line = bad.as_bytes();
+            let finished = finish(line, finish_prefix("c").as_bytes());
+            assert!(delete(line).is_none() && copy(line).is_none() && finished.is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which directory gets which list, for an archive's counter. Pure.
+
+use std::path::PathBuf;
+
+use crate::model::{Counter, Dialect, SeriesList};
+use crate::paths::SitePaths;
+use crate::protocol::{Cut, Cuts};
+
+/// One node as the registry and its files describe it.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Its places.
+    pub paths: SitePaths,
+    /// How its logs are written.
+    pub dialect: Dialect,
+    /// Its lists by counter; `None`: only `<node>.new` is registered.
+    pub cuts: Option<Cuts>,
+    /// What is registered as `<node>.new`.
+    pub new: Option<New>,
+}
+
+/// `<node>.new`.
+#[derive(Debug, Clone)]
+pub enum New {
+    /// Of an open request: logs after its cut.
+    Cut(Cut),
+    /// Made by other tools: all logs by this list.
+    Foreign(SeriesList),
+}
+
+/// A directory that gets the site log of one archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target<'s> {
+    /// The directory.
+    pub directory: PathBuf,
+    /// What the log holds.
+    pub list: &'s SeriesList,
+    /// How it is written.
+    pub dialect: Dialect,
+}
+
+/// The targets of an archive.
+///
+/// While a request with a fence is open, logs after its cut are not published in the node's directory: they go to
+/// `.new` by the new list and to `.held` by the old one, and the subscriber's word decides which of them come.
+pub fn targets(sites: &[Site], counter: Counter) -> Vec<Target<'_>> {
+    sites.iter().flat_map(|site| site.targets(counter)).collect()
+}
+
+impl Site {
+    fn targets(&self, counter: Counter) -> Vec<Target<'_>> {
+        let target =
+            |directory: &PathBuf, list| Target { directory: directory.clone(), list, dialect: self.dialect };
+        let mut targets = Vec::new();
+        let cut = match &self.new {
+            Some(New::Cut(cut)) if counter > cut.counter => Some(cut),
+            _ => None,
+        };
+        let held = cut.is_some_and(|cut| cut.fenced);
+        let old = if held { &self.paths.held_directory } else { &self.paths.directory };
+        targets.extend(self.cuts.as_ref().and_then(|cuts| cuts.at(counter)).map(|list| target(old, list)));
+        targets.extend(cut.map(|cut| target(&self.paths.new_directory, &cut.list)));
+        if let Some(New::Foreign(list)) = &self.new {
+            targets.push(target(&self.paths.new_directory, list));
+        }
+        targets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Subscription;
+    use std::path::Path;
+
+    fn list(name: &str) -> SeriesList {
+        [Subscription::from_name(name.parse().unwrap())].into_iter().collect()
+    }
+
+    fn counter(value: u64) -> Counter {
+        Counter::parse(&value.to_string()).unwrap()
+    }
+
+    /// The directories of the archive, with the first series of the list that fills each.
+    fn check(cuts: Option<Cuts>, new: Option<New>, at: u64, expected: &[(&str, &str)]) {
+        let paths = SitePaths {
+            directory: "/s/n".into(),
+            new_directory: "/s/n.new".into(),
+            held_directory: "/s/n.held".into(),
+            list: PathBuf::new(),
+            new_list: PathBuf::new(),
+            open_request: PathBuf::new(),
+            cuts: PathBuf::new(),
+        };
+        let sites = [Site { paths, dialect: Dialect::Psql, cuts, new }];
+        let found = targets(&sites, counter(at));
+        let found: Vec<_> = found
+            .iter()
+            .map(|t| (t.directory.as_path(), t.list.iter().next().unwrap().series.to_string()))
+            .collect();
+        let expected: Vec<_> = expected.iter().map(|(d, s)| (Path::new(*d), (*s).to_owned())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_list_follows_the_counter_and_the_fence() {
+        let mut cuts = Cuts::default();
+        cuts.hold_from(counter(10), list("a.first"));
+        cuts.hold_from(counter(20), list("a.second"));
+        let cut = |fenced| Some(New::Cut(Cut { counter: counter(25), fenced, list: list("a.third") }));
+        check(Some(cuts.clone()), None, 9, &[]);
+        check(Some(cuts.clone()), None, 15, &[("/s/n", "a.first")]);
+        for fenced in [false, true] {
+            check(Some(cuts.clone()), cut(fenced), 25, &[("/s/n", "a.second")]);
+        }
+        check(Some(cuts.clone()), cut(true), 26, &[("/s/n.held", "a.second"), ("/s/n.new", "a.third")]);
+        check(Some(cuts), cut(false), 26, &[("/s/n", "a.second"), ("/s/n.new", "a.third")]);
+        check(None, cut(false), 25, &[]);
+        check(None, cut(false), 26, &[("/s/n.new", "a.third")]);
+        check(None, Some(New::Foreign(list("a.f"))), 1, &[("/s/n.new", "a.f")]);
+    }
+}

@@ -1,0 +1,73 @@
+//! The offline replication objects of a site: what site logs call, in the schema `"_<cluster>"`.
+//!
+//! The SQL stands beside this file as people read SQL; here the names are filled in.
+
+use crate::model::{Dialect, quote_identifier, quote_literal};
+
+const OBJECTS: &str = include_str!("offline.sql");
+
+/// The SQL that makes the offline objects of a cluster at a site, for PostgreSQL 10 and later. `encoding` is the
+/// origin's, in which archives are written.
+///
+/// The role that runs it owns the objects; it needs no special rights, but to create the schema if that is not there.
+/// Run again, or at a site made by `slony1_dump.sh`, it changes functions and the trigger only: tables keep their
+/// rows, `sl_archive_tracking` above all. It begins and ends no transaction, and it does not enter the first row of
+/// `sl_archive_tracking`: who loads the data knows the counter.
+pub fn offline_objects(cluster: &str, encoding: &str) -> String {
+    let schema = format!("_{cluster}");
+    fill(
+        OBJECTS,
+        &[
+            ("@BODY@", &dollar_quote(&[&schema, encoding])),
+            ("@SCHEMA@", &quote_identifier(&schema)),
+            ("@SCHEMA_NAME@", &quote_literal(&schema)),
+            ("@ENCODING@", &quote_literal(encoding)),
+            ("@FORMAT@", &Dialect::PSQL_FORMAT.to_string()),
+        ],
+    )
+}
+
+/// Replaces the marks from left to right, once: what is filled in is not searched again.
+fn fill(text: &str, marks: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        let (before, from) = rest.split_at(at);
+        filled.push_str(before);
+        let mark = marks.iter().find_map(|(mark, value)| Some((from.strip_prefix(mark)?, value)));
+        rest = if let Some((after, value)) = mark {
+            filled.push_str(value);
+            after
+        } else {
+            filled.push('@');
+            from.strip_prefix('@').unwrap_or_default()
+        };
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// A dollar quote that none of the texts can end.
+fn dollar_quote(texts: &[&str]) -> String {
+    let mut tag = "body".to_owned();
+    while texts.iter().any(|text| text.contains(&format!("${tag}$"))) {
+        tag.push('_');
+    }
+    format!("${tag}$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_wherever_they_stand() {
+        let sql = offline_objects("o\"d'd@FORMAT@", "LATIN1");
+        assert!(sql.contains("create table if not exists \"_o\"\"d'd@FORMAT@\".sl_archive_tracking"));
+        assert!(sql.contains("nspname = '_o\"d''d@FORMAT@'"));
+        assert!(sql.contains("set_config('client_encoding', 'LATIN1', true)"));
+        let odd = offline_objects("a$body$b", "UTF8");
+        assert!(odd.contains("as $body_$"));
+        assert!(odd.contains("\"_a$body$b\""), "{odd}");
+    }
+}

@@ -1,0 +1,142 @@
+//! A remote site: a database of its own, a role without special rights, plain psql.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use super::slony::ARCHIVER;
+use super::station::log_name;
+use super::{Cluster, Server, Station};
+
+/// The role that applies everything at a site.
+pub const OWNER: &str = "slony";
+
+/// One site, by the name of its node.
+pub struct Site<'c> {
+    server: &'c Server,
+    database: String,
+    node: String,
+}
+
+impl<'c> Site<'c> {
+    /// An empty database for the node. The node's name is part of the database's: tests run side by side.
+    pub fn new(cluster: &'c Cluster, node: &str) -> Self {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let server = cluster.server();
+        let database = format!("site_{node}_{number}");
+        server.create_database(&database);
+        let role = format!(
+            "do $$ begin create role {OWNER} login nosuperuser; exception when duplicate_object or unique_violation then null; end $$;\n\
+             grant create on database \"{database}\" to {OWNER};"
+        );
+        server.execute("postgres", &role);
+        Self { server, database, node: node.to_owned() }
+    }
+
+    /// Its database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Feeds a file to plain psql, as deployed sites do: no option that would make it stop at errors.
+    pub fn psql_file(&self, path: &Path) -> Output {
+        let mut psql = self.server.psql(&self.database, OWNER);
+        // The file may be readable for this user only; psql is run by it too.
+        psql.arg("-f").arg(path).output().expect("run psql")
+    }
+
+    /// Applies a file; it must succeed.
+    #[track_caller]
+    pub fn apply(&self, path: &Path) {
+        let output = self.psql_file(path);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && !said.contains("ERROR:"),
+            "{}: {}\n{said}",
+            path.display(),
+            output.status
+        );
+    }
+
+    /// A request: the lines `node`, the given ones and `end`.
+    pub fn ask(&self, station: &Station<'_>, lines: &str) {
+        let text = format!("node {}\narchive 0\nretention 21\ntapegroup 1\n{lines}\nend\n", self.node);
+        station.drop_file(&format!("{}.subscription_series.tgr", self.node), &text);
+    }
+
+    /// Waits for the SQL and returns the text of `.sqldone`.
+    #[track_caller]
+    pub fn await_sql(&self, station: &Station<'_>) -> String {
+        station.await_file(&format!("{}.subscription_series.sqldone", self.node))
+    }
+
+    /// Applies both SQL files.
+    #[track_caller]
+    pub fn apply_sql(&self, station: &Station<'_>) {
+        for name in ["createns", "subscribe_series"] {
+            self.apply(&station.at(&format!("triggers/{}.{name}.sql", self.node)));
+        }
+    }
+
+    /// Says how it went, waits for `.done` and removes it.
+    #[track_caller]
+    pub fn answer(&self, station: &Station<'_>, success: bool) -> String {
+        let cfg = station.read(&format!("triggers/{}.subscription_series.cfg", self.node));
+        let name = format!("{}.subscription_series.sqlapplied", self.node);
+        station.drop_file(&name, &format!("{cfg}success {success}\n"));
+        let done = station.await_file(&format!("{}.subscription_series.done", self.node));
+        fs::remove_file(station.at(&format!("triggers/{}.subscription_series.done", self.node)))
+            .expect("remove .done");
+        done
+    }
+
+    /// The whole of a subscription that goes well.
+    #[track_caller]
+    pub fn subscribe(&self, station: &Station<'_>, lines: &str) -> String {
+        self.ask(station, lines);
+        let answer = self.await_sql(station);
+        assert!(answer.starts_with("cut "), "{answer}\n{}", station.said());
+        self.apply_sql(station);
+        let done = self.answer(station, true);
+        assert!(done.starts_with("success true\n"), "{done}\n{}", station.said());
+        answer
+    }
+
+    /// The counter of the last log that is applied here.
+    pub fn counter(&self) -> u64 {
+        let text = self.server.query(&self.database, "select at_counter from _jsoc.sl_archive_tracking");
+        text.parse().expect("a counter")
+    }
+
+    /// Applies what is published for the node, one log after the other, as long as the next is there.
+    #[track_caller]
+    pub fn apply_logs(&self, station: &Station<'_>) -> u64 {
+        let mut counter = self.counter();
+        loop {
+            let path = station.at(&format!("site_logs/{}/{}", self.node, log_name(counter + 1)));
+            if !path.exists() {
+                return counter;
+            }
+            self.apply(&path);
+            counter += 1;
+        }
+    }
+
+    /// Everything that is committed, split and applied; then the series must equal those of the archiver, which by then
+    /// equal the origin's.
+    #[track_caller]
+    pub fn assert_equal(&self, station: &Station<'_>, series: &[&str]) {
+        let counter = station.caught_up();
+        station.wait_for("the site logs", || (self.apply_logs(station) >= counter).then_some(()));
+        for series in series {
+            let (here, there) = (self.rows(&self.database, series), self.rows(ARCHIVER, series));
+            assert!(here == there, "{series} differs at {}", self.node);
+        }
+    }
+
+    /// The rows of a series, in order, as text.
+    pub fn rows(&self, database: &str, series: &str) -> String {
+        self.server.query(database, &format!("select r::text from {series} r order by r::text collate \"C\""))
+    }
+}
