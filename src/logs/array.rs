@@ -5,6 +5,9 @@
 
 use memchr::{memchr2, memchr3};
 
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
 /// The number of elements of an array literal as the server writes it; `None` if it is not one.
 pub(super) fn elements(field: &[u8]) -> Option<usize> {
     let inner = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
@@ -48,26 +51,38 @@ pub(super) fn elements(field: &[u8]) -> Option<usize> {
 /// The number of commas in a run without quotes and backslashes; `None` if two of them touch or a byte stands there
 /// that the server would have quoted.
 fn plain(run: &[u8]) -> Option<usize> {
+    // Each byte beside the one after it, in blocks of fixed length: of these loops the compiler makes vector code.
+    let next = run.get(1..).unwrap_or_default();
+    let (blocks, _) = run.as_chunks::<BLOCK>();
+    let (nexts, _) = next.as_chunks::<BLOCK>();
     let mut commas = 0;
-    let mut bad = false;
-    // Pieces of which a byte can count the commas: the compiler makes vector code of these two loops.
-    for piece in run.chunks(128) {
+    let mut bad = 0;
+    let mut done = 0;
+    for (block, next) in blocks.iter().zip(nexts) {
         let mut count = 0_u8;
-        for byte in piece {
-            count += u8::from(*byte == b',');
-            bad |= needs_quotes(*byte);
+        for (byte, next) in block.iter().zip(next) {
+            let comma = u8::from(*byte == b',');
+            count += comma;
+            bad |= needs_quotes(*byte) | (comma & u8::from(*next == b','));
         }
         commas += usize::from(count);
+        done += BLOCK;
     }
-    for (byte, next) in run.iter().zip(run.iter().skip(1)) {
-        bad |= (*byte == b',') && (*next == b',');
+    let mut before = 0;
+    for byte in run.get(done..).unwrap_or_default() {
+        let comma = u8::from(*byte == b',');
+        commas += usize::from(comma);
+        bad |= needs_quotes(*byte) | (comma & before);
+        before = comma;
     }
-    (!bad).then_some(commas)
+    (bad == 0).then_some(commas)
 }
 
-/// What makes the server quote an element, apart from quotes, backslashes, commas and what COPY escapes.
-fn needs_quotes(byte: u8) -> bool {
-    (byte == b'{') || (byte == b'}') || (byte == b' ') || (byte == 0x0b) || (byte == 0x0c)
+/// One for a byte that makes the server quote an element, apart from quotes, backslashes, commas and what COPY
+/// escapes. Without branches, which would keep the compiler from making vector code.
+fn needs_quotes(byte: u8) -> u8 {
+    let is = |other: u8| u8::from(byte == other);
+    is(b'{') | is(b'}') | is(b' ') | is(0x0b) | is(0x0c)
 }
 
 /// What follows the closing quote of the element whose text begins here.
@@ -115,7 +130,7 @@ fn behind_bare(text: &[u8]) -> Option<&[u8]> {
             [] | [b',', ..] => break,
             [b'\\', b'b', more @ ..] => more,
             [b'\\' | b'"', ..] => return None,
-            [byte, more @ ..] if !needs_quotes(*byte) => more,
+            [byte, more @ ..] if needs_quotes(*byte) == 0 => more,
             _ => return None,
         };
     }

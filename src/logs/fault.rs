@@ -56,6 +56,6 @@ mod tests {
         assert_eq!(excerpt(b"a\tb\x1b\xff"), "a\\tb\\u{1b}\u{fffd}");
         assert_eq!(excerpt(&[b'x'; 80]).chars().count(), 80);
         assert_eq!(excerpt(&[b'x'; 81]).chars().count(), 81);
-        assert_eq!(excerpt(&[b'x'; 100_000]).chars().last(), Some('…'));
+        assert_eq!(excerpt(&vec![b'x'; 100_000]).chars().last(), Some('…'));
     }
 }

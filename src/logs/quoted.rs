@@ -21,10 +21,10 @@ pub(super) fn identifier(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 }
 
 /// `"schema"."name"` from the front of a text, and what follows.
-pub(super) fn qualified(text: &[u8]) -> Option<((Vec<u8>, Vec<u8>), &[u8])> {
+pub(super) fn qualified(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>, &[u8])> {
     let (schema, rest) = identifier(text)?;
     let (name, rest) = identifier(rest.strip_prefix(b".")?)?;
-    Some(((schema, name), rest))
+    Some((schema, name, rest))
 }
 
 /// A text from inside an SQL literal whose quotes and backslashes slon has doubled; `None` if one stands alone.
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn names_end_at_their_quote() {
-        let ((schema, name), rest) = qualified(br#""Odd Schema"."We""ird,Tab{le}" ("#).unwrap();
+        let (schema, name, rest) = qualified(br#""Odd Schema"."We""ird,Tab{le}" ("#).unwrap();
         assert_eq!((schema.as_slice(), name.as_slice()), (&b"Odd Schema"[..], &br#"We"ird,Tab{le}"#[..]));
         assert_eq!(rest, b" (");
         for bad in [r"public.t", r#""public""#, r#""public"."#, r#""public"."t"#, r#"""."t""#, ""] {

@@ -30,8 +30,8 @@ pub(super) fn of_sync(line: &[u8], prefix: &[u8]) -> Option<SequenceLine> {
     let at = memchr::memmem::rfind(rest, b"','")?;
     let (names, value) = (rest.get(..at)?, rest.get(at + 3..)?);
     // Both names are there, and no byte that neither SQL nor psql takes.
-    let named = memchr::memmem::find(names, b"','").is_some() && memchr::memchr(b'\0', names).is_none();
-    (named && is_value(value)).then(|| SequenceLine { names: names.to_vec(), value: value.to_vec() })
+    let complete = memchr::memmem::find(names, b"','").is_some() && memchr::memchr(b'\0', names).is_none();
+    (complete && is_value(value)).then(|| SequenceLine { names: names.to_vec(), value: value.to_vec() })
 }
 
 /// `select "pg_catalog".setval('"n"."s"', '23'); `, properly quoted by slon.
@@ -41,7 +41,7 @@ pub(super) fn of_copy(line: &[u8]) -> Option<SequenceLine> {
     let at = memchr::memmem::rfind(rest, b"', '")?;
     let (literal, value) = (rest.get(..at)?, rest.get(at + 4..)?);
     let names = undouble(literal)?;
-    let ((schema, name), after) = qualified(&names)?;
+    let (schema, name, after) = qualified(&names)?;
     let line = SequenceLine { names: pasted_key(&schema, &name), value: value.to_vec() };
     (after.is_empty() && is_value(value)).then_some(line)
 }

@@ -1,5 +1,5 @@
 //! Splitting an archive, in two readings: [`survey`] checks it and notes what occurs, [`plan`] finds the distinct
-//! outputs, [`write`] fills them with the archive's own bytes.
+//! outputs, [`write()`] fills them with the archive's own bytes.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
@@ -167,6 +167,7 @@ pub fn write<R: BufRead, W: Write>(
     while let Some(statement) = reader.next()? {
         sinks.take(cluster, &statement)?;
     }
+    sinks.empty_lines(1)?;
     if reader.bytes() != plan.bytes {
         let what =
             format!("the archive had {} bytes when it was checked, now {}", plan.bytes, reader.bytes());
@@ -181,7 +182,7 @@ pub fn write<R: BufRead, W: Write>(
 /// All outputs of an archive, and who gets the statement at hand.
 struct Sinks<'p, 'w, W: Write> {
     plan: &'p Plan,
-    sinks: Vec<Sink<'w, W>>,
+    outputs: Vec<Sink<'w, W>>,
     all: Vec<usize>,
     /// The table of the last row, and its outputs: tables come in runs.
     last: Vec<u8>,
@@ -212,7 +213,16 @@ impl<'p, 'w, W: Write> Sinks<'p, 'w, W> {
         let sinks: Vec<_> = plan.outputs.iter().zip(writers).map(sink).collect();
         let all: Vec<usize> = (0..sinks.len()).collect();
         let current = all.clone();
-        Self { plan, sinks, all, last: Vec::new(), last_outputs: &[], copy: Vec::new(), current, blanks: 0 }
+        Self {
+            plan,
+            outputs: sinks,
+            all,
+            last: Vec::new(),
+            last_outputs: &[],
+            copy: Vec::new(),
+            current,
+            blanks: 0,
+        }
     }
 
     fn take(&mut self, cluster: &str, statement: &Statement<'_>) -> Result<(), SplitError> {
@@ -220,11 +230,7 @@ impl<'p, 'w, W: Write> Sinks<'p, 'w, W> {
             self.blanks += 1;
             return Ok(());
         }
-        if self.blanks > 0 {
-            let blanks = vec![b'\n'; std::mem::take(&mut self.blanks)];
-            let current = std::mem::take(&mut self.current);
-            self.each(&current, |sink| sink.out.write_all(&blanks))?;
-        }
+        self.empty_lines(0)?;
         match *statement {
             Statement::LogRow { raw, series } => return self.row(raw, series),
             Statement::LogCopy(raw) => {
@@ -233,7 +239,7 @@ impl<'p, 'w, W: Write> Sinks<'p, 'w, W> {
             }
             Statement::EndOfCopy => return self.end_of_copy(),
             Statement::TableRow(raw) => {
-                for (output, sink) in self.sinks.iter_mut().enumerate().filter(|(_, sink)| sink.copying) {
+                for (output, sink) in self.outputs.iter_mut().enumerate().filter(|(_, sink)| sink.copying) {
                     sink.out.write_all(raw).map_err(|source| SplitError::Write { output, source })?;
                 }
             }
@@ -266,6 +272,16 @@ impl<'p, 'w, W: Write> Sinks<'p, 'w, W> {
         Ok(())
     }
 
+    /// Empty lines go with the statement before them, but for the last so many.
+    fn empty_lines(&mut self, kept: usize) -> Result<(), SplitError> {
+        let blanks = std::mem::take(&mut self.blanks).saturating_sub(kept);
+        if blanks == 0 {
+            return Ok(());
+        }
+        let current = std::mem::take(&mut self.current);
+        self.each(&current, |sink| sink.out.write_all(&vec![b'\n'; blanks]))
+    }
+
     /// The raw bytes of a row, to all that have its table.
     fn row(&mut self, raw: &[u8], series: &[u8]) -> Result<(), SplitError> {
         if self.last != series {
@@ -274,7 +290,7 @@ impl<'p, 'w, W: Write> Sinks<'p, 'w, W> {
             self.last_outputs = self.plan.series.get(series).map_or(&[], |share| &share.outputs);
         }
         for output in self.last_outputs {
-            let Some(sink) = self.sinks.get_mut(*output) else { continue };
+            let Some(sink) = self.outputs.get_mut(*output) else { continue };
             let written = if sink.copying { Ok(()) } else { sink.out.write_all(&self.copy) };
             sink.copying = true;
             written
@@ -286,7 +302,7 @@ impl<'p, 'w, W: Write> Sinks<'p, 'w, W> {
 
     fn end_of_copy(&mut self) -> Result<(), SplitError> {
         self.current.clear();
-        for (output, sink) in self.sinks.iter_mut().enumerate() {
+        for (output, sink) in self.outputs.iter_mut().enumerate() {
             if std::mem::take(&mut sink.copying) {
                 self.current.push(output);
                 sink.out.write_all(b"\\.\n").map_err(|source| SplitError::Write { output, source })?;
@@ -323,7 +339,7 @@ impl<'p, 'w, W: Write> Sinks<'p, 'w, W> {
         act: impl Fn(&mut Sink<'w, W>) -> std::io::Result<()>,
     ) -> Result<(), SplitError> {
         for output in outputs {
-            let Some(sink) = self.sinks.get_mut(*output) else { continue };
+            let Some(sink) = self.outputs.get_mut(*output) else { continue };
             act(sink).map_err(|source| SplitError::Write { output: *output, source })?;
         }
         Ok(())

@@ -15,13 +15,13 @@ pub(super) struct TableCopy {
 /// The series of `delete from "n"."t";` (with or without `only`).
 pub(super) fn delete(line: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(b"delete from ")?;
-    let ((schema, name), rest) = qualified(rest.strip_prefix(b"only ").unwrap_or(rest))?;
+    let (schema, name, rest) = qualified(rest.strip_prefix(b"only ").unwrap_or(rest))?;
     (rest == b";").then(|| series_key(&schema, &name))
 }
 
 /// The table and the columns of a `copy` line.
 pub(super) fn copy(line: &[u8]) -> Option<TableCopy> {
-    let ((schema, name), _) = qualified(line.strip_prefix(b"copy ")?)?;
+    let (schema, name, _) = qualified(line.strip_prefix(b"copy ")?)?;
     let mut rest = column_list(line)?.strip_prefix(b"(")?;
     let mut columns = 0;
     loop {
@@ -37,7 +37,7 @@ pub(super) fn copy(line: &[u8]) -> Option<TableCopy> {
 
 /// What follows the table's name in a `copy` line: `("a","b") from stdin;`.
 pub(super) fn column_list(line: &[u8]) -> Option<&[u8]> {
-    let (_, rest) = qualified(line.strip_prefix(b"copy ")?)?;
+    let (_, _, rest) = qualified(line.strip_prefix(b"copy ")?)?;
     rest.strip_prefix(b" ")
 }
 
@@ -51,7 +51,7 @@ pub(super) fn finish(line: &[u8], prefix: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(prefix)?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let rest = rest.get(digits..)?.strip_prefix(b"); analyze ")?;
-    let ((schema, name), rest) = qualified(rest)?;
+    let (schema, name, rest) = qualified(rest)?;
     (digits > 0 && rest.trim_ascii_end() == b";").then(|| series_key(&schema, &name))
 }
 

@@ -34,14 +34,10 @@ fn fill(text: &str, marks: &[(&str, &str)]) -> String {
     while let Some(at) = rest.find('@') {
         let (before, from) = rest.split_at(at);
         filled.push_str(before);
-        let mark = marks.iter().find_map(|(mark, value)| Some((from.strip_prefix(mark)?, value)));
-        rest = if let Some((after, value)) = mark {
-            filled.push_str(value);
-            after
-        } else {
-            filled.push('@');
-            from.strip_prefix('@').unwrap_or_default()
-        };
+        let mark = marks.iter().find_map(|(mark, value)| Some((from.strip_prefix(mark)?, *value)));
+        let (after, value) = mark.unwrap_or((from.strip_prefix('@').unwrap_or_default(), "@"));
+        filled.push_str(value);
+        rest = after;
     }
     filled.push_str(rest);
     filled
