@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: build check test demo deps
+.PHONY: build check test demo bench deps
 
 build:
 	$(CARGO) build --release
@@ -15,3 +15,7 @@ check: deps
 
 test: deps
 	$(CARGO) test --quiet
+
+# Ratios on this machine; see benches/.
+bench: deps
+	$(CARGO) bench --quiet
