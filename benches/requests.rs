@@ -66,7 +66,8 @@ fn dump(cluster: &Cluster, station: &Station<'_>) {
             ours.push(our);
         }
     }
-    let ratios: Vec<f64> = ours.iter().zip(&psqls).map(|(our, psql)| our.as_secs_f64() / psql.as_secs_f64()).collect();
+    let ratios: Vec<f64> =
+        ours.iter().zip(&psqls).map(|(our, psql)| our.as_secs_f64() / psql.as_secs_f64()).collect();
     println!("\nthe dump of {ROWS} rows ({} MB of SQL), {PAIRS} pairs in turn", bytes / 1_000_000);
     row("psql copy to a file, s", psqls.iter().map(Duration::as_secs_f64));
     row("request to .sqldone, s", ours.iter().map(Duration::as_secs_f64));

@@ -10,7 +10,7 @@ mod watch;
 pub use act::{act, move_logs};
 pub use lock::Lock;
 pub use observe::{
-    Dropped, Identity, Names, exists, give_back, modified, names, read_dropped, read_optional, serial,
+    Dropped, Identity, Names, exists, give_back, modified, names, open, read_dropped, read_optional, serial,
     site_logs, take,
 };
 pub use publish::{

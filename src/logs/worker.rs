@@ -1,7 +1,6 @@
 //! Splitting: from what has committed to site logs in every node's directory.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use super::{Destination, Expected, Routes, SplitError, plan, survey, write};
 use crate::config::Config;
 use crate::db::{Database, Session};
 use crate::disk::{self, Lock};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::ground::{self, Ground, read};
 use crate::model::{ArchiveName, Counter, Node, SlonyNode};
 use crate::protocol::{OpenRequest, read_counter, read_names, write_counter};
@@ -186,15 +185,13 @@ impl Splitter {
         let path = self.archive_dir.join(name.to_string());
         let fault = |source| Error::Archive { counter: name.counter, source };
         let expected = Expected { cluster: &self.config.cluster, name };
-        let open = || -> Result<BufReader<File>> {
-            match File::open(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Stopped(format!(
-                    "archive {} has committed, but `{}` is not there: it is waited for, never jumped over",
-                    name.counter,
-                    path.display()
-                ))),
-                file => file.context("open", &path).map(|file| BufReader::with_capacity(PIECE, file)),
-            }
+        let open = || match disk::open(&path)? {
+            Some(file) => Ok(BufReader::with_capacity(PIECE, file)),
+            None => Err(Error::Stopped(format!(
+                "archive {} has committed, but `{}` is not there: it is waited for, never jumped over",
+                name.counter,
+                path.display()
+            ))),
         };
         let survey = survey(open()?, &expected).map_err(fault)?;
         let targets = targets(sites, name.counter);
