@@ -1,7 +1,7 @@
 //! The configuration: `key=value` lines and the environment in, one checked value out.
 //!
 //! The `config` crate layers file and environment and remembers where each value came from; what is asked of a value
-//! stands in [`Faults`], which collects every fault before anything is refused.
+//! stands in `Faults`, which collects every fault before anything is refused.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

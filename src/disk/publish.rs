@@ -27,7 +27,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     publish_created(file, path, READABLE)
 }
 
-/// As [`write`], and the file gets this mode and, as far as this process may give it, this group.
+/// As [`write()`], and the file gets this mode and, as far as this process may give it, this group.
 pub fn write_like(path: &Path, bytes: &[u8], mode: u32, group: u32) -> Result<()> {
     let mut file = create_hidden(parent(path))?;
     file.write_all(bytes).context("write", file.path())?;

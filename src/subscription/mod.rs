@@ -1,6 +1,6 @@
 //! Flow one: trigger file -> request -> update plan -> SQL -> (the subscriber applies it) -> outcome -> cleanup.
 //!
-//! [`stage`] says where a node stands, [`decide`] what follows, [`worker`] does it.
+//! [`stage`] says where a node stands, [`decide`] what follows, `worker` does it.
 
 pub mod decide;
 pub mod offline;
