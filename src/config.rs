@@ -213,12 +213,17 @@ fn layered(text: &str, environment: Environment, faults: &mut Faults) -> Result<
             layers = layers.set_default(key, default).map_err(|e| Error::Fatal(e.to_string()))?;
         }
     }
-    layers
+    let values = layers
         .add_source(KeyValueFile(file))
         .add_source(environment)
         .build()
         .and_then(|built| built.collect())
-        .map_err(|e| Error::Fatal(e.to_string()))
+        .map_err(|e| Error::Fatal(e.to_string()))?;
+    for key in values.keys().filter(|key| !KEYS.iter().any(|(known, _)| known == key)) {
+        let variable = key.to_ascii_uppercase();
+        faults.0.push(format!("environment SUBSCRIPTION_MANAGER_{variable}: `{key}` is no key{}", hint(key)));
+    }
+    Ok(values)
 }
 
 /// The known key nearest to a misspelt one: with the same first letters.
@@ -300,7 +305,11 @@ impl Reader<'_> {
         if self.given(key).is_none() {
             self.fault(key, "is missing");
         }
-        self.optional_path(key)
+        let path = self.optional_path(key)?;
+        if path.to_string_lossy().contains(char::is_whitespace) {
+            self.fault(key, "must not hold white space: the registry parts its paths by it");
+        }
+        Some(path)
     }
 
     fn dialect(&mut self, key: &str) -> Dialect {
@@ -371,8 +380,10 @@ mod tests {
     fn all_faults_are_reported_with_their_lines() {
         let text =
             "triggerdir=t\nsubscribers_dir=/s\ntables_dir=/e\npgport=5\nrescan=0\npg_port=x\nrescan=1\n";
-        let (_, faults) = read(text, &[("SUBSCRIPTION_MANAGER_DUMP_YIELD", "soon")]);
+        let environment = [("SUBSCRIPTION_MANAGER_DUMP_YIELD", "soon"), ("SUBSCRIPTION_MANAGER_OWNERS", "x")];
+        let (_, faults) = read(text, &environment);
         let expected = [
+            "environment SUBSCRIPTION_MANAGER_OWNERS: `owners` is no key (did you mean `owner`?)",
             "line 4: `pgport` is no key (did you mean `pg_port`?)",
             "line 7: `rescan` is given twice",
             "line 1: `triggerdir` must be an absolute path",

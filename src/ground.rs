@@ -32,8 +32,9 @@ impl Ground {
             None => None,
             Some(_) => match read(&site.cuts, Cuts::parse)? {
                 Some(cuts) => Some(cuts),
-                // Made by hand or by NetDRMS: this list for all counters.
-                None => Some(Cuts::always(read(&site.list, read_names)?.unwrap_or_default())),
+                // Made by hand or by NetDRMS: this list for all counters. A list that is not there is not an empty
+                // one: its node would get empty logs and never know.
+                None => Some(Cuts::always(read(&site.list, read_names)?.ok_or_else(|| missing(&site.list))?)),
             },
         };
         let open = read(&site.open_request, OpenRequest::parse)?;
@@ -51,9 +52,26 @@ impl Ground {
     }
 }
 
-/// Reads the registry; one that is not there is empty.
+/// Reads the registry. One that is not there is not an empty one: archives would be split for nobody.
 pub fn registry(paths: &Paths) -> Result<Arc<Registry>> {
-    read(&paths.registry, Registry::parse).map(|registry| Arc::new(registry.unwrap_or_default()))
+    read(&paths.registry, Registry::parse)?.map(Arc::new).ok_or_else(|| missing(&paths.registry))
+}
+
+/// Makes an empty registry where there never was one.
+pub fn create_registry(paths: &Paths) -> Result<()> {
+    let is_cuts =
+        |name: &std::ffi::OsString| Path::new(name).extension().is_some_and(|ending| ending == "cuts");
+    if disk::exists(&paths.registry) {
+        return Ok(());
+    }
+    if disk::names(&paths.tables_dir)?.iter().any(is_cuts) {
+        return Err(missing(&paths.registry));
+    }
+    disk::write(&paths.registry, b"")
+}
+
+fn missing(path: &Path) -> Error {
+    Error::Stopped(format!("`{}` is not there, but nodes are registered by it: put it back", path.display()))
 }
 
 /// Reads one of our own files; `None` if it is not there.

@@ -37,7 +37,12 @@ fn dispatch(args: Args) -> Result<String> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Error::Fatal(format!("start the runtime: {error}")))?;
     match args.command {
-        Command::Run => runtime.block_on(daemon::run(config)).map(|()| String::new()),
+        Command::Run => {
+            let ended = runtime.block_on(daemon::run(config));
+            // A thread that packs gigabytes must not keep the process; what it makes is hidden until it is whole.
+            runtime.shutdown_timeout(daemon::STOP_LIMIT);
+            ended.map(|()| String::new())
+        }
         Command::List { json } => admin::list(&config, json),
         Command::Split { until } => runtime.block_on(admin::split(&config, until)),
         Command::OfflineSql { node } => runtime.block_on(admin::offline_sql(&config, &node)),

@@ -55,7 +55,11 @@ pub fn list(config: &Config, json: bool) -> Result<String> {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    Ok(table.lines().map(|line| line.trim_end().to_owned() + "\n").collect())
+    // The table pads every line on both sides.
+    Ok(table
+        .lines()
+        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned() + "\n")
+        .collect())
 }
 
 fn rows(paths: &Paths) -> Result<Vec<Row>> {

@@ -20,12 +20,8 @@ pub async fn split(config: &Config, until: Option<Counter>) -> Result<String> {
     };
     let node = gate.slony_node().await?;
     let last = gate.committed().await?;
-    if splitter.counter()?.is_none() {
-        let lowest =
-            archives.iter().filter(|archive| archive.node == node).map(|archive| archive.counter).min();
-        let first = lowest.filter(|_| until.is_some()).map_or(last, Counter::previous);
-        splitter.begin_after(first)?;
-    }
+    let lowest = archives.iter().filter(|archive| archive.node == node).map(|archive| archive.counter).min();
+    splitter.begin(lowest.filter(|_| until.is_some()).map_or(last, Counter::previous)).await?;
     let count = splitter.split_until(last, node, &CancellationToken::new()).await?;
     Ok(format!("{count} archives split, up to {}\n", splitter.counter()?.unwrap_or_default()))
 }

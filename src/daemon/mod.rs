@@ -5,132 +5,164 @@ mod nodes;
 mod recover;
 mod splitting;
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::Instant as TokioInstant;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::disk::{self, Hint, Lock};
 use crate::error::{Error, Result};
+use crate::ground;
 use crate::logs::{Committed, Splitter};
 use crate::model::Node;
-use crate::subscription::Service;
-use nodes::Nodes;
+use crate::subscription::{Memory, Service};
+use nodes::{Look, Nodes};
+
+/// The longest that the end of the daemon may take: steps that are under way are finished, dumps are given up.
+pub const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Everything that can happen to the daemon.
 #[derive(Debug)]
 enum Event {
-    /// Look at the drop directory: a hint, or the time for it.
+    /// Something may have changed in the drop directory.
     Look,
     /// A name appeared there by a rename.
     Renamed(std::ffi::OsString),
-    /// A node's worker has come back; since when the database has been away for it, if it is.
-    Rested(Node, Result<Option<Instant>>),
-    /// SIGTERM, SIGINT or the die file.
+    /// A node's worker has come back.
+    Rested(Node, Memory, Result<()>),
+    /// SIGTERM or SIGINT.
     Stop(&'static str),
 }
 
-/// Runs until it is told to stop. An error is one that a restart does not mend by itself.
+/// Runs until it is told to stop. An error is one that a person must mend.
 pub async fn run(config: Config) -> Result<()> {
     let paths = config.paths.clone();
     for directory in [&paths.triggerdir, &paths.subscribers_dir, &paths.tables_dir, &paths.work_dir] {
         disk::names(directory)?;
     }
     let _instance = Lock::take(&paths.instance_lock())?;
+    ground::create_registry(&paths)?;
     disk::create_directory(&paths.rejected(), &paths.rejected())?;
     disk::remove(&paths.die_file())?;
-    let (sender, mut events) = unbounded_channel();
-    let (hint_sender, hints) = unbounded_channel();
-    let _watcher = disk::watch(&paths.triggerdir, hint_sender.clone());
-    tokio::spawn(pass_on(hints, sender.clone()));
-    listen_for_signals(&sender)?;
+    let (events, received) = unbounded_channel();
+    let (hints, hinted) = unbounded_channel();
+    let _watcher = disk::watch(&paths.triggerdir, hints);
+    tokio::spawn(pass_on(hinted, events.clone()));
+    listen_for_signals(&events)?;
 
     tracing::info!(version = env!("CARGO_PKG_VERSION"), triggerdir = %paths.triggerdir.display(), "started");
-    let service = Service::new(config.clone());
-    let stop = CancellationToken::new();
-    let mut nodes = Nodes::new(service.clone(), sender.clone());
-    let mut splitting = None;
-    // Nothing is split before every node that was in the middle of something is at rest.
-    let mut recovered = false;
-    let mut next_look = TokioInstant::now();
-    let why = loop {
-        let event = tokio::select! {
-            event = events.recv() => event.unwrap_or(Event::Stop("the end of events")),
-            () = tokio::time::sleep_until(next_look) => Event::Look,
-        };
-        match event {
-            Event::Stop(why) => break why,
-            Event::Renamed(name) => nodes.renamed(name),
-            Event::Rested(node, result) => {
-                if !nodes.rested(&node, result)? {
-                    continue;
-                }
+    let service = Service::new(config);
+    let mut daemon = Daemon {
+        nodes: Nodes::new(service.clone(), events),
+        service,
+        events: received,
+        stop: CancellationToken::new(),
+        splitting: Splitting::Waiting,
+    };
+    let why = daemon.serve().await;
+    if let Ok(why) = &why {
+        tracing::info!(why, "stopping");
+    }
+    if tokio::time::timeout(STOP_LIMIT, daemon.end()).await.is_err() {
+        tracing::warn!("something does not end; it is left to the next start");
+    }
+    tracing::info!("stopped");
+    why.map(drop)
+}
+
+struct Daemon {
+    service: Arc<Service>,
+    nodes: Nodes,
+    events: UnboundedReceiver<Event>,
+    stop: CancellationToken,
+    splitting: Splitting,
+}
+
+/// The splitter's task.
+enum Splitting {
+    /// Not before everything that a kill left is at rest.
+    Waiting,
+    /// It runs.
+    Running(JoinHandle<()>),
+    /// No archives are configured.
+    Nothing,
+}
+
+impl Daemon {
+    /// The loop. Returns why it ended.
+    async fn serve(&mut self) -> Result<&'static str> {
+        let config = self.service.config.clone();
+        // Late looks do not add up: after a long step the next one is a full interval away.
+        let mut next_time = Instant::now();
+        let mut next_look = next_time;
+        loop {
+            let event = tokio::select! {
+                event = self.events.recv() => event,
+                () = tokio::time::sleep_until(next_look) => Some(Event::Look),
+            };
+            if let Some(why) = self.take(event)? {
+                return Ok(why);
             }
-            Event::Look => {}
-        }
-        if let Some(why) = drain(&mut events, &mut nodes)? {
-            break why;
-        }
-        if disk::exists(&paths.die_file()) {
-            disk::remove(&paths.die_file())?;
-            break "the die file";
-        }
-        if !recovered {
-            recovered = recover::recover(&service).await;
-        }
-        if recovered && splitting.is_none() {
-            splitting = Some(start_splitting(&config, &service, stop.clone()));
-        }
-        let wait = match recovered.then(|| nodes.look()).transpose() {
-            Ok(wait) => wait.flatten(),
-            Err(error) => {
+            if disk::exists(&config.paths.die_file()) {
+                disk::remove(&config.paths.die_file())?;
+                return Ok("the die file");
+            }
+            if matches!(self.splitting, Splitting::Waiting) && recover::recover(&self.service).await {
+                self.splitting = self.start_splitting();
+            }
+            let now = Instant::now();
+            let why = if now >= next_time { Look::Time } else { Look::Hint };
+            let wait = self.nodes.look(why).unwrap_or_else(|error| {
                 tracing::error!(error = error.chain(), "cannot look at the drop directory");
                 None
+            });
+            if why == Look::Time {
+                next_time = now + config.rescan;
             }
-        };
-        next_look = TokioInstant::now() + wait.unwrap_or(config.rescan).min(config.rescan);
-    };
-    tracing::info!(why, "stopping");
-    stop.cancel();
-    nodes.stop().await;
-    if let Some(Some(task)) = splitting {
-        let _ = task.await;
-    }
-    drop(hint_sender);
-    tracing::info!("stopped");
-    Ok(())
-}
-
-/// Takes what else has happened meanwhile, so that a thousand hints lead to one look. Returns why to stop, if so.
-fn drain(events: &mut UnboundedReceiver<Event>, nodes: &mut Nodes) -> Result<Option<&'static str>> {
-    while let Ok(event) = events.try_recv() {
-        match event {
-            Event::Look => {}
-            Event::Renamed(name) => nodes.renamed(name),
-            Event::Rested(node, result) => drop(nodes.rested(&node, result)?),
-            Event::Stop(why) => return Ok(Some(why)),
+            next_look = wait.map_or(next_time, |wait| next_time.min(now + wait));
         }
     }
-    Ok(None)
-}
 
-fn start_splitting(
-    config: &Config,
-    service: &Service,
-    stop: CancellationToken,
-) -> Option<tokio::task::JoinHandle<()>> {
-    let splitter = Splitter::new(config);
-    if splitter.is_none() {
-        tracing::warn!("archive_dir is not set: this daemon serves requests and splits nothing");
+    /// Takes an event, and what else has happened meanwhile, so that a thousand hints lead to one look.
+    fn take(&mut self, first: Option<Event>) -> Result<Option<&'static str>> {
+        let mut event = first.or(Some(Event::Stop("the end of events")));
+        while let Some(this) = event {
+            match this {
+                Event::Look => {}
+                Event::Renamed(name) => self.nodes.renamed(name),
+                Event::Rested(node, memory, result) => self.nodes.rested(node, memory, result)?,
+                Event::Stop(why) => return Ok(Some(why)),
+            }
+            event = self.events.try_recv().ok();
+        }
+        Ok(None)
     }
-    let gate = Committed::new(service.database.clone());
-    splitter.map(|splitter| tokio::spawn(splitting::split(config.clone(), splitter, gate, stop)))
+
+    fn start_splitting(&self) -> Splitting {
+        let config = &self.service.config;
+        let Some(splitter) = Splitter::new(config) else {
+            tracing::warn!("archive_dir is not set: this daemon serves requests and splits nothing");
+            return Splitting::Nothing;
+        };
+        let gate = Committed::new(self.service.database.clone());
+        Splitting::Running(tokio::spawn(splitting::split(config.clone(), splitter, gate, self.stop.clone())))
+    }
+
+    async fn end(&mut self) {
+        self.stop.cancel();
+        self.nodes.stop().await;
+        if let Splitting::Running(task) = &mut self.splitting {
+            let _ = task.await;
+        }
+    }
 }
 
-async fn pass_on(mut hints: UnboundedReceiver<Hint>, events: tokio::sync::mpsc::UnboundedSender<Event>) {
+async fn pass_on(mut hints: UnboundedReceiver<Hint>, events: UnboundedSender<Event>) {
     while let Some(hint) = hints.recv().await {
         let event = match hint {
             Hint::Look => Event::Look,
@@ -142,7 +174,7 @@ async fn pass_on(mut hints: UnboundedReceiver<Hint>, events: tokio::sync::mpsc::
     }
 }
 
-fn listen_for_signals(events: &tokio::sync::mpsc::UnboundedSender<Event>) -> Result<()> {
+fn listen_for_signals(events: &UnboundedSender<Event>) -> Result<()> {
     for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
         let mut signals =
             signal(kind).map_err(|error| Error::Fatal(format!("listen for {name}: {error}")))?;
@@ -155,6 +187,3 @@ fn listen_for_signals(events: &tokio::sync::mpsc::UnboundedSender<Event>) -> Res
     }
     Ok(())
 }
-
-/// The longest that `run` may take to end: a step that is being carried out is finished.
-pub const STOP_LIMIT: Duration = Duration::from_secs(30);

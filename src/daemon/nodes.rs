@@ -1,6 +1,8 @@
 //! Which node is worked on: looks at the drop directory and keeps one worker for each node that needs one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,8 +16,9 @@ use super::arrivals::{Arrivals, Wholeness};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::Node;
+use crate::paths::Paths;
 use crate::protocol::{Kind, TriggerFile};
-use crate::subscription::{Service, WholeRequest, Worker, set_aside};
+use crate::subscription::{Memory, Service, WholeRequest, Worker, reject_unread, set_aside};
 
 /// The nodes of this daemon.
 pub(super) struct Nodes {
@@ -23,7 +26,7 @@ pub(super) struct Nodes {
     events: UnboundedSender<Event>,
     arrivals: Arrivals,
     running: HashMap<Node, Running>,
-    away: HashMap<Node, Instant>,
+    resting: HashMap<Node, Resting>,
     tasks: TaskTracker,
 }
 
@@ -32,16 +35,33 @@ struct Running {
     cancel: CancellationToken,
     /// It has taken its request: a `.tgr` that lies there now is a newer one.
     claimed: Arc<AtomicBool>,
-    /// Something happened meanwhile that it may not have seen.
-    look_again: bool,
+    /// The node's files when it was started.
+    state: u64,
 }
 
-/// What a look at the drop directory found.
+/// A node whose worker has come back.
+struct Resting {
+    memory: Memory,
+    /// The node's files when the worker was started. As long as they are the same, only time brings something new.
+    state: u64,
+    /// It failed: the same is tried again when it is time, not at once because it changed files of its own.
+    failed: bool,
+}
+
+/// Why to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Something may have changed: only nodes whose files have.
+    Hint,
+    /// It is time: every node of which something lies there.
+    Time,
+}
+
+/// What of one node lies there.
 #[derive(Default)]
-struct Found {
-    nodes: BTreeSet<Node>,
-    whole: BTreeMap<Node, WholeRequest>,
-    wait: Option<Duration>,
+struct Lying {
+    whole: Option<WholeRequest>,
+    state: DefaultHasher,
 }
 
 impl Nodes {
@@ -52,7 +72,7 @@ impl Nodes {
             events,
             arrivals: Arrivals::default(),
             running: HashMap::new(),
-            away: HashMap::new(),
+            resting: HashMap::new(),
             tasks: TaskTracker::new(),
         }
     }
@@ -62,44 +82,44 @@ impl Nodes {
         self.arrivals.renamed(name);
     }
 
-    /// Looks, and starts a worker for every node of which something lies there. A node's newer request ends the dump for
-    /// its older one. Returns after what time a file may have become whole.
-    pub(super) fn look(&mut self) -> Result<Option<Duration>> {
-        let found = self.find()?;
-        for node in found.nodes {
-            let whole = found.whole.get(&node).copied();
-            match self.running.get_mut(&node) {
-                None => self.start(node, whole),
-                Some(running) => {
-                    running.look_again = true;
-                    if whole.is_some() && running.claimed.load(Ordering::Acquire) {
-                        tracing::info!(%node, "a newer request supersedes the open one");
-                        running.cancel.cancel();
-                    }
+    /// Looks, and starts a worker for each node that may need one. A node's newer request ends the dump for its older one.
+    /// Returns after what time a file may have become whole.
+    pub(super) fn look(&mut self, why: Look) -> Result<Option<Duration>> {
+        let (found, wait) = self.find()?;
+        self.resting.retain(|node, _| found.contains_key(node));
+        for (node, Lying { whole, state }) in found {
+            let state = state.finish();
+            if let Some(running) = self.running.get(&node) {
+                if whole.is_some()
+                    && running.claimed.load(Ordering::Acquire)
+                    && !running.cancel.is_cancelled()
+                {
+                    tracing::info!(%node, "a newer request supersedes the open one");
+                    running.cancel.cancel();
                 }
+            } else if why == Look::Time || self.has_news(&node, whole.is_some(), state) {
+                self.start(node, whole, state);
             }
         }
-        Ok(found.wait)
+        Ok(wait)
     }
 
-    /// A worker has come back. Returns whether to look at once.
-    pub(super) fn rested(&mut self, node: &Node, result: Result<Option<Instant>>) -> Result<bool> {
-        let look_again = self.running.remove(node).is_some_and(|running| running.look_again);
-        self.away.remove(node);
+    fn has_news(&self, node: &Node, has_whole_request: bool, state: u64) -> bool {
+        let news = |resting: &Resting| resting.state != state && (has_whole_request || !resting.failed);
+        self.resting.get(node).is_none_or(news)
+    }
+
+    /// A worker has come back. Its node is looked at again if its files are others than when it was started.
+    pub(super) fn rested(&mut self, node: Node, memory: Memory, result: Result<()>) -> Result<()> {
+        let state = self.running.remove(&node).map_or(0, |running| running.state);
+        let failed = result.is_err();
         match result {
-            Ok(Some(since)) => {
-                self.away.insert(node.clone(), since);
-                // A database that is away is asked again at the next tick, not at once.
-                return Ok(false);
-            }
-            Ok(None) => {}
             Err(error @ Error::Fatal(_)) => return Err(error),
-            Err(error) => {
-                tracing::error!(%node, error = error.chain(), "it is tried again");
-                return Ok(false);
-            }
+            Err(error) => tracing::error!(%node, error = error.chain(), "it is tried again"),
+            Ok(()) => {}
         }
-        Ok(look_again)
+        self.resting.insert(node, Resting { memory, state, failed });
+        Ok(())
     }
 
     /// Ends every worker; what they were doing is taken up at the next start.
@@ -111,10 +131,11 @@ impl Nodes {
         self.tasks.wait().await;
     }
 
-    fn start(&mut self, node: Node, whole: Option<WholeRequest>) {
+    fn start(&mut self, node: Node, whole: Option<WholeRequest>, state: u64) {
         let cancel = CancellationToken::new();
-        let claimed = Arc::new(AtomicBool::new(false));
+        let claimed = Arc::new(AtomicBool::new(whole.is_none()));
         let (told, events) = (claimed.clone(), self.events.clone());
+        let memory = self.resting.remove(&node).map(|resting| resting.memory).unwrap_or_default();
         let worker = Worker {
             service: self.service.clone(),
             node: node.clone(),
@@ -124,76 +145,88 @@ impl Nodes {
                 // A request that came while this one was being taken was not seen as newer.
                 let _ = events.send(Event::Look);
             }),
-            away_since: self.away.get(&node).copied(),
+            memory,
         };
-        if whole.is_none() {
-            claimed.store(true, Ordering::Release);
-        }
         let (events, name) = (self.events.clone(), node.clone());
         self.tasks.spawn(async move {
             // In a task of its own, so that a panic ends this work only.
             let work = tokio::spawn(worker.advance(whole)).await;
-            let result = work
-                .unwrap_or_else(|panic| Err(Error::Stopped(format!("the work on the node broke: {panic}"))));
-            let _ = events.send(Event::Rested(name, result));
+            let broke = |panic| (memory, Err(Error::Stopped(format!("the work on the node broke: {panic}"))));
+            let (memory, result) = work.unwrap_or_else(broke);
+            let _ = events.send(Event::Rested(name, memory, result));
         });
-        self.running.insert(node, Running { cancel, claimed, look_again: false });
+        self.running.insert(node, Running { cancel, claimed, state });
     }
 
-    fn find(&mut self) -> Result<Found> {
+    /// Everything that lies there, by node. What is wrong with one file is logged and keeps nobody else waiting.
+    fn find(&mut self) -> Result<(BTreeMap<Node, Lying>, Option<Duration>)> {
         let paths = self.service.config.paths.clone();
-        let mut found = Found::default();
+        let mut found: BTreeMap<Node, Lying> = BTreeMap::new();
+        let mut wait: Option<Duration> = None;
         let mut requests = HashSet::new();
         for name in disk::names(&paths.triggerdir)? {
             let text = name.to_string_lossy();
-            if text.starts_with('.') {
-                continue;
-            }
-            match TriggerFile::parse(&text) {
+            let path = paths.triggerdir.join(&name);
+            match TriggerFile::parse(&text).filter(|_| !text.starts_with('.')) {
                 None => {}
                 Some(Err(node)) => {
                     let shown: String = node.chars().take(80).flat_map(char::escape_debug).collect();
-                    set_aside(&paths, &paths.triggerdir.join(&name), &format!("`{shown}` is no node name"))?;
+                    note(&path, set_aside(&paths, &path, &format!("`{shown}` is no node name")));
                 }
                 Some(Ok(file)) => {
-                    found.nodes.insert(file.node.clone());
+                    let lying = found.entry(file.node.clone()).or_default();
+                    (&name, disk::state(&path)).hash(&mut lying.state);
                     if file.kind == Kind::Request {
-                        self.arrival(&file, &mut found)?;
+                        match self.arrival(&paths, &file, &path) {
+                            Ok(Some(Ok(whole))) => {
+                                whole.identity.hash(&mut lying.state);
+                                lying.whole.get_or_insert(whole);
+                            }
+                            Ok(Some(Err(longer))) => {
+                                wait = Some(wait.map_or(longer, |other| other.min(longer)));
+                            }
+                            Ok(None) => {}
+                            Err(error) => note(&path, Err(error)),
+                        }
                         requests.insert(file);
                     }
                 }
             }
         }
         self.arrivals.keep(&requests);
-        found.nodes.extend(self.open()?);
-        Ok(found)
+        // Nodes with an open request: the subscriber may have removed every file of it.
+        for name in disk::names(&paths.tables_dir)? {
+            let node = name.to_str().and_then(|name| name.strip_suffix(".new.cut")?.parse().ok());
+            if let Some(node) = node {
+                disk::state(&paths.tables_dir.join(&name)).hash(&mut found.entry(node).or_default().state);
+            }
+        }
+        Ok((found, wait))
     }
 
-    /// Notes a request as whole, or how long to wait for it.
-    fn arrival(&mut self, file: &TriggerFile, found: &mut Found) -> Result<()> {
-        let config = &self.service.config;
-        let path = config.paths.triggerdir.join(file.to_string());
-        let dropped = match disk::read_dropped(&path) {
-            Err(Error::Refused(reason)) => {
-                crate::subscription::reject_unread(&config.paths, file, &path, &reason)?;
-                return Ok(());
-            }
+    /// A request that is whole, or how long to wait for it.
+    fn arrival(
+        &mut self,
+        paths: &Paths,
+        file: &TriggerFile,
+        path: &Path,
+    ) -> Result<Option<Result<WholeRequest, Duration>>> {
+        let dropped = match disk::read_dropped(path) {
+            Err(Error::Refused(reason)) => return reject_unread(paths, file, path, &reason).map(|()| None),
             dropped => dropped?,
         };
-        let Some(dropped) = dropped else { return Ok(()) };
-        match self.arrivals.judge(file, &dropped, Instant::now(), config.settle) {
-            Wholeness::Whole => {
-                let whole = WholeRequest { stem: file.stem, identity: dropped.identity };
-                found.whole.entry(file.node.clone()).or_insert(whole);
-            }
-            Wholeness::Partial(wait) => found.wait = Some(found.wait.map_or(wait, |other| other.min(wait))),
-        }
-        Ok(())
+        let Some(dropped) = dropped else { return Ok(None) };
+        let settle = self.service.config.settle;
+        Ok(Some(match self.arrivals.judge(file, &dropped, Instant::now(), settle) {
+            Wholeness::Whole => Ok(WholeRequest { stem: file.stem, identity: dropped.identity }),
+            Wholeness::Partial(wait) => Err(wait),
+        }))
     }
+}
 
-    /// Nodes with an open request: the subscriber may have removed every file of it.
-    fn open(&self) -> Result<Vec<Node>> {
-        let names = disk::names(&self.service.config.paths.tables_dir)?;
-        Ok(names.iter().filter_map(|name| name.to_str()?.strip_suffix(".new.cut")?.parse().ok()).collect())
+/// Logs what could not be done about one file.
+fn note(path: &Path, result: Result<()>) {
+    if let Err(error) = result {
+        tracing::error!(path = %path.display(), error = error.chain(), "passed over");
     }
 }

@@ -9,7 +9,6 @@ use crate::config::Config;
 use crate::disk::{self, Hint};
 use crate::error::{Error, Result};
 use crate::logs::{Committed, Gate, Splitter};
-use crate::model::Counter;
 
 /// slon names an archive before it commits: after a hint the committed counter is asked for that often...
 const ASKS: u32 = 8;
@@ -23,8 +22,11 @@ pub(super) async fn split(config: Config, splitter: Splitter, gate: Committed, c
     // Kept, so that the channel stays open where watching is not possible.
     let mut task = Splitting { config, splitter, gate, hints, cancel, told: None };
     while !task.cancel.is_cancelled() {
-        let outcome = task.round().await;
-        task.tell(outcome);
+        let stop = task.cancel.clone();
+        tokio::select! {
+            outcome = task.round() => task.tell(outcome),
+            () = stop.cancelled() => break,
+        }
         task.wait().await;
     }
     drop((watcher, sender));
@@ -46,7 +48,7 @@ impl Splitting {
         let mut pause = FIRST_PAUSE;
         for _ in 0..ASKS {
             let committed = self.gate.committed().await?;
-            let at = self.begin(committed)?;
+            let at = self.splitter.begin(committed).await?;
             if committed < at {
                 return Err(Error::WrongDatabase(format!(
                     "the splitter is at archive {at}, but the database says {committed}: time went back there"
@@ -63,15 +65,6 @@ impl Splitting {
             pause *= 2;
         }
         Ok(())
-    }
-
-    /// Where the splitter is. When it first starts, that is here and now: nobody is subscribed to older archives.
-    fn begin(&self, committed: Counter) -> Result<Counter> {
-        if let Some(at) = self.splitter.counter()? {
-            return Ok(at);
-        }
-        tracing::info!(counter = %committed, "the first start of the splitter: it begins after this archive");
-        self.splitter.begin_after(committed).map(|()| committed)
     }
 
     async fn slony_node(&mut self) -> Result<crate::model::SlonyNode> {

@@ -100,6 +100,12 @@ impl Session {
         &self.client
     }
 
+    /// The server process of this session, which holds its locks.
+    pub async fn backend(&self) -> Result<i32> {
+        let row = self.client.query_one("select pg_backend_pid()", &[]).await;
+        Ok(row.tried("ask for the backend's number")?.get(0))
+    }
+
     /// Asks the server to stop what this session is doing. Whether it did shows in the session.
     pub async fn cancel(&self) {
         if let Err(error) = self.client.cancel_token().cancel_query(NoTls).await {

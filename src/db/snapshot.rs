@@ -66,12 +66,6 @@ impl Snapshot {
         &self.session
     }
 
-    /// The server process that holds the locks.
-    pub async fn backend(&self) -> Result<i32> {
-        let row = self.session.client().query_one("select pg_backend_pid()", &[]).await;
-        Ok(row.tried("ask for the backend's number")?.get(0))
-    }
-
     /// Proves that the transaction is alive to its end: after a failure every statement is refused, whereas COMMIT
     /// "succeeds".
     pub async fn prove(self) -> Result<()> {
@@ -82,9 +76,11 @@ impl Snapshot {
 
 /// Who waits for a lock that this backend holds; `None` if nobody does.
 pub async fn first_waiter(session: &Session, backend: i32) -> Result<Option<String>> {
-    let sql = "select pid, coalesce(nullif(application_name, ''), usename::text, 'somebody')
-                 from pg_stat_activity
-                where wait_event_type = 'Lock' and $1 = any (pg_blocking_pids(pid)) limit 1";
+    // pg_locks shows every role who waits; what pg_stat_activity says of others needs a right that we may not have.
+    let sql = "select l.pid, coalesce(nullif(a.application_name, ''), a.usename::text, 'somebody')
+                 from (select distinct pid from pg_locks where not granted) l
+                 left join pg_stat_activity a on a.pid = l.pid
+                where $1 = any (pg_blocking_pids(l.pid)) limit 1";
     let row = session.client().query_opt(sql, &[&backend]).await.tried("look for waiting backends")?;
     Ok(row.map(|row| format!("{} (process {})", row.get::<_, String>(1), row.get::<_, i32>(0))))
 }

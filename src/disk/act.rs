@@ -31,7 +31,13 @@ pub fn move_logs(from: &Path, into: &Path) -> Result<()> {
     }
     for (_, name) in site_logs(from)? {
         let (source, target) = (from.join(&name), into.join(&name));
-        fs::rename(&source, &target).context("rename", &source)?;
+        match fs::rename(&source, &target) {
+            // The directory is a file system of its own.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                super::link_or_copy(&source, &target)?;
+            }
+            renamed => renamed.context("rename", &source)?,
+        }
         // Two names of one file: rename(2) then does nothing, and the old name would stay.
         if super::exists(&source) {
             fs::remove_file(&source).context("remove", &source)?;

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::error::{Context, Error, Result};
 
+/// How often a lock that is held is asked for again. Short, because most holds last milliseconds.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// An exclusive flock. Dropping it releases it; the file stays, empty of meaning but for the process number in it.
 #[derive(Debug)]
 pub struct Lock {
@@ -28,10 +31,10 @@ impl Lock {
             }
             Err(TryLockError::WouldBlock) => {
                 let holder = std::fs::read_to_string(path).unwrap_or_default();
+                let holder = holder.trim();
                 Err(Error::Fatal(format!(
-                    "`{}` is held by process {}: it runs already",
-                    path.display(),
-                    holder.trim()
+                    "`{}` is held by process {holder}: it runs already",
+                    path.display()
                 )))
             }
             Err(TryLockError::Error(error)) => Err(error).context("lock", path),
@@ -44,8 +47,8 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
-                // Polling, not a thread blocked in flock(2): that one could not be given up at shutdown.
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(5)).await,
+                // Asking again, not a thread blocked in flock(2): that one could not be given up at shutdown.
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
                 Err(TryLockError::Error(error)) => return Err(error).context("lock", path),
             }
         }

@@ -10,8 +10,8 @@ mod watch;
 pub use act::{act, move_logs};
 pub use lock::Lock;
 pub use observe::{
-    Dropped, Identity, Names, exists, give_back, modified, names, open, read_dropped, read_optional, serial,
-    site_logs, take,
+    Dropped, Identity, Names, exists, give_back, modified, names, open, read_dropped, read_optional,
+    site_logs, state, take,
 };
 pub use publish::{
     create_directory, create_hidden, link_or_copy, persist, publish_created, remove, remove_temporary,

@@ -13,7 +13,7 @@ use crate::model::{ArchiveName, Counter};
 const DROPPED_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity {
     device: u64,
     inode: u64,
@@ -44,11 +44,6 @@ pub fn names(directory: &Path) -> Result<Names> {
         .context("list", directory)?;
     names.sort_unstable();
     Ok(names)
-}
-
-/// A number that no file name in the directory begins to use yet: how many there are.
-pub fn serial(directory: &Path) -> Result<usize> {
-    names(directory).map(|names| names.len())
 }
 
 /// The site logs (or archives) in a directory: counter and name, in the order of the counters.
@@ -103,6 +98,9 @@ pub fn read_dropped(path: &Path) -> Result<Option<Dropped>> {
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
             return Err(Error::Refused("this is no plain file".into()));
         }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(Error::Refused("its permissions do not let the manager read it".into()));
+        }
         Err(error) => return Err(error).context("open", path),
     };
     let metadata = file.metadata().context("examine", path)?;
@@ -114,35 +112,41 @@ pub fn read_dropped(path: &Path) -> Result<Option<Dropped>> {
     }
     let identity = identity(&metadata);
     let mut bytes = Vec::new();
-    read_capped(file, &mut bytes).context("read", path)?;
+    // A file that grows while it is read ends at the cap; the next look sees that it changed.
+    file.take(DROPPED_BYTES + 1).read_to_end(&mut bytes).context("read", path)?;
     Ok(Some(Dropped { bytes, identity, group: metadata.gid() }))
 }
 
-/// Takes a file that was read in this state from the one who dropped it. If another was put in its place meanwhile, that
-/// one stays: it is looked at later. `claim` is a hidden name in the same directory; a claim that a kill left there is
-/// given back by [`give_back`].
-pub fn take(path: &Path, claim: &Path, identity: Identity) -> Result<()> {
+/// Takes a file that was read in this state from the one who dropped it, by giving it the hidden name `claim` in the
+/// same directory. `false` if another is there by now, or none: that one stays and is looked at later.
+pub fn take(path: &Path, claim: &Path, identity: Identity) -> Result<bool> {
     super::rename(path, claim)?;
     match fs::symlink_metadata(claim) {
-        Ok(metadata) if self::identity(&metadata) == identity => super::remove(claim),
-        Ok(_) => give_back(claim, path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(metadata) if self::identity(&metadata) == identity => Ok(true),
+        Ok(_) => give_back(claim, path).map(|()| false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).context("examine", claim),
     }
 }
 
-/// Gives a claimed file its name back, unless a newer one has it.
+/// Gives a claimed file its name back, unless a newer one has it. By a link: a rename would tell watchers that the file
+/// was put there whole.
 pub fn give_back(claim: &Path, path: &Path) -> Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
-    match renameat_with(CWD, claim, CWD, path, RenameFlags::NOREPLACE) {
-        Err(rustix::io::Errno::EXIST) => super::remove(claim),
-        result => result.map_err(io::Error::from).context("rename", claim),
+    match fs::hard_link(claim, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => super::remove(claim),
+        // Links to files of others may be forbidden.
+        Err(_) => match renameat_with(CWD, claim, CWD, path, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::EXIST) => super::remove(claim),
+            renamed => renamed.map_err(io::Error::from).context("give back", claim),
+        },
+        Ok(()) => super::remove(claim),
     }
 }
 
-/// A file that grows while it is read ends at the cap.
-fn read_capped(file: File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    file.take(DROPPED_BYTES + 1).read_to_end(bytes).map(|_| ())
+/// Which state of which file has this name now, without opening it.
+pub fn state(path: &Path) -> Option<Identity> {
+    fs::symlink_metadata(path).ok().map(|metadata| identity(&metadata))
 }
 
 fn identity(metadata: &fs::Metadata) -> Identity {

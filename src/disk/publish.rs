@@ -19,12 +19,20 @@ const TEMPORARY: &[u8] = b".tmp-";
 /// leaves the old file, or none, and at the most a hidden temporary file. A file that has these bytes already is left
 /// alone, so that repeating a step is cheap and keeps its owner.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|there| there == bytes) {
+    if holds(path, bytes) {
         return Ok(());
     }
     let mut file = create_hidden(parent(path))?;
     file.write_all(bytes).context("write", file.path())?;
     publish_created(file, path, READABLE)
+}
+
+/// Whether a plain file with these bytes is there. Its kind and size are asked first: in the drop directory anything
+/// may have the name.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let plain =
+        fs::symlink_metadata(path).is_ok_and(|there| there.is_file() && there.len() == bytes.len() as u64);
+    plain && fs::read(path).is_ok_and(|there| there == bytes)
 }
 
 /// As [`write()`], and the file gets this mode and, as far as this process may give it, this group.
@@ -57,12 +65,24 @@ pub fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
 fn name_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()> {
     file.as_file().set_permissions(Permissions::from_mode(mode)).context("set the mode of", file.path())?;
     file.as_file().sync_all().context("sync", file.path())?;
+    clear_the_way(path)?;
     file.persist(path).map_err(|e| e.error).context("rename a file to", path)?;
     Ok(())
 }
 
+/// A directory that somebody made under the name of a file of ours would block that name for ever.
+fn clear_the_way(path: &Path) -> Result<()> {
+    if is_directory(path) { fs::remove_dir_all(path).context("remove directory", path) } else { Ok(()) }
+}
+
+/// A directory itself, not a link to one.
+fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_dir())
+}
+
 /// Removes a file, if it is there; it cannot come back after a power loss.
 pub fn remove(path: &Path) -> Result<()> {
+    clear_the_way(path)?;
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context("remove", path),
@@ -72,12 +92,15 @@ pub fn remove(path: &Path) -> Result<()> {
 
 /// Renames a file or directory; if `from` is not there, an earlier run did it. Both directories are synced.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    if super::exists(from) && !is_directory(from) {
+        clear_the_way(to)?;
+    }
     match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !exists_at_all(from) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !super::exists(from) => return Ok(()),
         result => result.context("rename", from)?,
     }
     // Two names of one file: rename(2) then does nothing at all, and the old name would stay.
-    if exists_at_all(from) {
+    if super::exists(from) {
         fs::remove_file(from).context("remove", from)?;
     }
     sync_directory(parent(to))?;
@@ -88,7 +111,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 /// has set those of a site's directory means its successor too.
 pub fn create_directory(path: &Path, like: &Path) -> Result<()> {
     match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_directory(path) => return Ok(()),
         result => result.context("create directory", path)?,
     }
     if let Ok(model) = fs::metadata(like) {
@@ -100,7 +123,7 @@ pub fn create_directory(path: &Path, like: &Path) -> Result<()> {
     sync_directory(parent(path))
 }
 
-/// Removes what [`create_hidden`] made in a process that was killed. Nobody else writes there now.
+/// Removes what [`create_hidden`] made in a process that was killed. Nobody else may write there now.
 pub fn remove_temporary(directory: &Path) -> Result<()> {
     if !directory.is_dir() {
         return Ok(());
@@ -146,10 +169,6 @@ fn is_link_refusal(code: i32) -> bool {
 /// Puts the names of a directory on disk.
 pub fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory).and_then(|directory| directory.sync_all()).context("sync directory", directory)
-}
-
-fn exists_at_all(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
 }
 
 fn parent(path: &Path) -> &Path {

@@ -24,8 +24,8 @@ pub struct Site {
 pub enum New {
     /// Of an open request: logs after its cut.
     Cut(Cut),
-    /// Made by other tools: all logs by this list.
-    Foreign(SeriesList),
+    /// Made by other tools: all logs by this list, into the directory that they registered.
+    Foreign(PathBuf, SeriesList),
 }
 
 /// A directory that gets the site log of one archive.
@@ -60,8 +60,8 @@ impl Site {
         let old = if held { &self.paths.held_directory } else { &self.paths.directory };
         targets.extend(self.cuts.as_ref().and_then(|cuts| cuts.at(counter)).map(|list| target(old, list)));
         targets.extend(cut.map(|cut| target(&self.paths.new_directory, &cut.list)));
-        if let Some(New::Foreign(list)) = &self.new {
-            targets.push(target(&self.paths.new_directory, list));
+        if let Some(New::Foreign(directory, list)) = &self.new {
+            targets.push(target(directory, list));
         }
         targets
     }
@@ -105,8 +105,8 @@ mod tests {
     #[test]
     fn the_list_follows_the_counter_and_the_fence() {
         let mut cuts = Cuts::default();
-        cuts.hold_from(counter(10), list("a.first"));
-        cuts.hold_from(counter(20), list("a.second"));
+        cuts.hold_from(counter(10), None, list("a.first"));
+        cuts.hold_from(counter(20), None, list("a.second"));
         let cut = |fenced| Some(New::Cut(Cut { counter: counter(25), fenced, list: list("a.third") }));
         check(Some(cuts.clone()), None, 9, &[]);
         check(Some(cuts.clone()), None, 15, &[("/s/n", "a.first")]);
@@ -117,6 +117,6 @@ mod tests {
         check(Some(cuts), cut(false), 26, &[("/s/n", "a.second"), ("/s/n.new", "a.third")]);
         check(None, cut(false), 25, &[]);
         check(None, cut(false), 26, &[("/s/n.new", "a.third")]);
-        check(None, Some(New::Foreign(list("a.f"))), 1, &[("/s/n.new", "a.f")]);
+        check(None, Some(New::Foreign("/f/n.new".into(), list("a.f"))), 1, &[("/f/n.new", "a.f")]);
     }
 }

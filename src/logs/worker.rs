@@ -17,7 +17,7 @@ use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::{self, Ground, read};
 use crate::model::{ArchiveName, Counter, Node, SlonyNode};
-use crate::protocol::{OpenRequest, read_counter, read_names, write_counter};
+use crate::protocol::{Cuts, OpenRequest, read_counter, read_names, write_counter};
 
 /// Archives are read in pieces of this size.
 const PIECE: usize = 256 * 1024;
@@ -25,6 +25,9 @@ const PIECE: usize = 256 * 1024;
 /// How long the hold is kept while one archive after the other is split: a request waits for no longer than that and
 /// one archive.
 const UNDER_ONE_HOLD: Duration = Duration::from_millis(200);
+
+/// How long the hold is free for others then.
+const BETWEEN_HOLDS: Duration = Duration::from_millis(10);
 
 /// Who says how far the archives are true.
 #[async_trait]
@@ -110,8 +113,22 @@ impl Splitter {
         read(&self.config.paths.split_counter(), read_counter)
     }
 
-    /// Begins after `counter`: nothing up to it is ever split.
-    pub fn begin_after(&self, counter: Counter) -> Result<()> {
+    /// Where the splitter is. When it first starts, or its counter was lost, it begins where the first of the nodes
+    /// stands, so that none gets a gap; where there is none, after `otherwise`.
+    pub async fn begin(&self, otherwise: Counter) -> Result<Counter> {
+        if let Some(at) = self.counter()? {
+            return Ok(at);
+        }
+        let _hold = Lock::wait(&self.config.paths.hold()).await?;
+        let mut first = otherwise;
+        for site in self.sites()? {
+            first = first.min(site_position(&site)?.unwrap_or(first));
+        }
+        tracing::info!(counter = %first, "no counter yet: the splitter begins after this archive");
+        self.done(first).map(|()| first)
+    }
+
+    fn done(&self, counter: Counter) -> Result<()> {
         disk::write(&self.config.paths.split_counter(), &write_counter(counter))
     }
 
@@ -124,36 +141,42 @@ impl Splitter {
         cancel: &CancellationToken,
     ) -> Result<u64> {
         let mut count = 0;
-        while let Some(at) = self.counter()?.filter(|at| *at < last && !cancel.is_cancelled()) {
-            let hold = Lock::wait(&self.config.paths.hold()).await?;
+        let hold = self.config.paths.hold();
+        while self.counter()?.is_some_and(|at| at < last) {
+            let hold = tokio::select! {
+                hold = Lock::wait(&hold) => hold?,
+                () = cancel.cancelled() => break,
+            };
             let splitter = Self { config: self.config.clone(), archive_dir: self.archive_dir.clone() };
+            // The thread owns the hold: it ends with the splitting, whoever waits for it.
             let work = move || {
-                let split = splitter.split_under_hold(at, last, node);
+                let split = splitter.split_under_hold(last, node);
                 drop(hold);
                 split
             };
-            let (split, failed) = match tokio::task::spawn_blocking(work).await {
-                Ok(done) => done,
-                Err(error) => (0, Some(Error::Fatal(format!("the splitter broke: {error}")))),
-            };
+            let done = tokio::task::spawn_blocking(work).await;
+            let (split, failed) =
+                done.map_err(|error| Error::Fatal(format!("the splitter broke: {error}")))?;
             count += split;
-            if let Some(error) = failed {
-                return Err(error);
-            }
+            failed.map_or(Ok(()), Err)?;
+            // Those who wait for the hold ask every few milliseconds; without a pause they would hardly ever get it.
+            tokio::time::sleep(BETWEEN_HOLDS).await;
         }
         Ok(count)
     }
 
     /// Splits for a while under one hold; says how many archives, and what stopped it.
-    fn split_under_hold(&self, at: Counter, last: Counter, node: SlonyNode) -> (u64, Option<Error>) {
+    fn split_under_hold(&self, last: Counter, node: SlonyNode) -> (u64, Option<Error>) {
         let begun = Instant::now();
         let mut split = 0;
-        let mut done = at;
+        let mut done = last;
         let mut touched = Touched::default();
         let mut failed = None;
-        match self.sites() {
+        // Read here and not before: another splitter may have gone on meanwhile.
+        match self.counter().and_then(|at| Ok((at, self.sites()?))) {
             Err(error) => failed = Some(error),
-            Ok(sites) => {
+            Ok((at, sites)) => {
+                done = at.unwrap_or(last);
                 let mut routes = None;
                 while done < last && failed.is_none() && begun.elapsed() < UNDER_ONE_HOLD {
                     let name = ArchiveName { node, counter: done.next() };
@@ -169,7 +192,7 @@ impl Splitter {
         }
         let synced = touched.sync().and_then(|()| match split {
             0 => Ok(()),
-            _ => self.begin_after(done),
+            _ => self.done(done),
         });
         (split, failed.or(synced.err()))
     }
@@ -251,7 +274,9 @@ impl Splitter {
             ) {
                 (None, _) => None,
                 (Some(_), Some(cut)) => Some(New::Cut(cut.clone())),
-                (Some(new), None) => read(&new.list, read_names)?.map(New::Foreign),
+                (Some(new), None) => {
+                    read(&new.list, read_names)?.map(|list| New::Foreign(new.directory.clone(), list))
+                }
             };
             sites.push(Site {
                 dialect: self.config.dialect_of(&node),
@@ -262,6 +287,23 @@ impl Splitter {
         }
         Ok(sites)
     }
+}
+
+/// The last archive of which a node has its part: its newest log, or else where its first list or its request begins.
+fn site_position(site: &Site) -> Result<Option<Counter>> {
+    let mut newest = None;
+    for directory in [&site.paths.directory, &site.paths.new_directory, &site.paths.held_directory] {
+        if disk::exists(directory) {
+            newest = newest.max(disk::site_logs(directory)?.pop().map(|(counter, _)| counter));
+        }
+    }
+    let cut = match &site.new {
+        Some(New::Cut(cut)) => Some(cut.counter),
+        Some(New::Foreign(..)) | None => None,
+    };
+    // A list for all counters says nothing of where its node stands.
+    let first = site.cuts.as_ref().and_then(Cuts::first).filter(|first| *first != Counter::default());
+    Ok(newest.or(first.map(Counter::previous)).or(cut))
 }
 
 /// Gives one content its names: the first by rename, the others as links. The content is on disk before any name is.

@@ -1,71 +1,110 @@
 //! `<node>.cuts`: which list of a node held from which counter on.
 //!
 //! Sections, oldest first: a line `from COUNTER`, then one line for each series with its sequences behind it. The list
-//! of a section holds for the archives from its counter up to the next section's.
+//! of a section holds for the archives from its counter up to the next section's. `from COUNTER shown COUNTER` says that
+//! logs up to the second counter could be taken by the list before, until the request was finished.
 
 use super::{Malformed, lines, plain_text, read_subscriptions, write_subscriptions};
-use crate::model::{Counter, SeriesList};
+use crate::model::{Counter, Series, SeriesList};
 
 /// The lists of one node by counter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cuts(Vec<(Counter, SeriesList)>);
+pub struct Cuts(Vec<Section>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Section {
+    from: Counter,
+    shown: Option<Counter>,
+    list: SeriesList,
+}
 
 impl Cuts {
     /// One list for all counters: what a registry made by hand or by NetDRMS means.
     pub fn always(list: SeriesList) -> Self {
-        Self(vec![(Counter::default(), list)])
+        Self(vec![Section { from: Counter::default(), shown: None, list }])
     }
 
     /// The list that holds for an archive; `None` before the node's first.
     pub fn at(&self, counter: Counter) -> Option<&SeriesList> {
-        self.0.iter().rev().find(|(from, _)| *from <= counter).map(|(_, list)| list)
+        self.0.iter().rev().find(|section| section.from <= counter).map(|section| &section.list)
     }
 
     /// The newest list.
     pub fn last(&self) -> Option<&SeriesList> {
-        self.0.last().map(|(_, list)| list)
+        self.0.last().map(|section| &section.list)
     }
 
-    /// From `from` on, `list` holds. What was said of that counter and later ones before is forgotten, so that saying
-    /// it twice is the same as once.
-    pub fn hold_from(&mut self, from: Counter, list: SeriesList) {
-        self.0.retain(|(earlier, _)| *earlier < from);
-        self.0.push((from, list));
+    /// The first archive of the node; `None` if it has no list at all.
+    pub fn first(&self) -> Option<Counter> {
+        self.0.first().map(|section| section.from)
+    }
+
+    /// The last counter at which a log of the node can hold rows of one of these series, by a list that no longer holds.
+    /// A site that loads such a series anew must have applied the logs up to there, or they would come on top.
+    pub fn last_with(&self, series: &[Series]) -> Option<Counter> {
+        let had = |list: &SeriesList| series.iter().any(|series| list.contains(series));
+        let pairs = self.0.iter().zip(self.0.iter().skip(1));
+        pairs
+            .filter(|(section, _)| had(&section.list))
+            .map(|(_, next)| next.from.previous().max(next.shown.unwrap_or_default()))
+            .max()
+    }
+
+    /// From `from` on, `list` holds; logs up to `shown` may have been taken by the list before. What was said of that
+    /// counter and later ones before is forgotten, so that saying it twice is the same as once.
+    pub fn hold_from(&mut self, from: Counter, shown: Option<Counter>, list: SeriesList) {
+        self.0.retain(|section| section.from < from);
+        self.0.push(Section { from, shown, list });
     }
 
     /// Reads the file.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let text = plain_text(bytes)?;
-        let mut sections: Vec<(Counter, Vec<_>)> = Vec::new();
+        let mut sections: Vec<(Counter, Option<Counter>, Vec<_>)> = Vec::new();
         for (line, words) in lines(&text) {
             if let Some(value) = words.strip_prefix("from ") {
-                let from = Counter::parse(value.trim())
-                    .filter(|from| sections.last().is_none_or(|(earlier, _)| earlier < from))
+                let (from, shown) = counters(value)
+                    .filter(|(from, _)| sections.last().is_none_or(|(earlier, ..)| earlier < from))
                     .ok_or_else(|| Malformed::new(line, "`from` takes a counter above the one before"))?;
-                sections.push((from, Vec::new()));
+                sections.push((from, shown, Vec::new()));
                 continue;
             }
             let subscription = read_subscriptions(line, words)?;
             match sections.last_mut() {
-                Some((_, list)) => list.push(subscription),
+                Some((.., list)) => list.push(subscription),
                 None => return Err(Malformed::new(line, "a series before the first line `from COUNTER`")),
             }
         }
-        Ok(Self(sections.into_iter().map(|(from, list)| (from, list.into_iter().collect())).collect()))
+        let section =
+            |(from, shown, list): (_, _, Vec<_>)| Section { from, shown, list: list.into_iter().collect() };
+        Ok(Self(sections.into_iter().map(section).collect()))
     }
 
     /// Writes the file.
     pub fn write(&self) -> Vec<u8> {
-        let section =
-            |(from, list): &(Counter, SeriesList)| format!("from {from}\n{}", write_subscriptions(list));
+        let section = |Section { from, shown, list }: &Section| {
+            let shown = shown.map(|shown| format!(" shown {shown}")).unwrap_or_default();
+            format!("from {from}{shown}\n{}", write_subscriptions(list))
+        };
         self.0.iter().map(section).collect::<String>().into_bytes()
+    }
+}
+
+/// `COUNTER` or `COUNTER shown COUNTER`.
+fn counters(text: &str) -> Option<(Counter, Option<Counter>)> {
+    let mut words = text.split_whitespace();
+    let from = Counter::parse(words.next()?)?;
+    match (words.next(), words.next(), words.next()) {
+        (None, None, None) => Some((from, None)),
+        (Some("shown"), Some(shown), None) => Some((from, Some(Counter::parse(shown)?))),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Series, Subscription};
+    use crate::model::Subscription;
 
     fn list(names: &[&str]) -> SeriesList {
         names.iter().map(|name| Subscription::from_name(name.parse::<Series>().unwrap())).collect()
@@ -79,23 +118,37 @@ mod tests {
     fn the_list_is_chosen_by_counter() {
         let mut cuts = Cuts::default();
         assert_eq!(cuts.at(counter(5)), None);
-        cuts.hold_from(counter(10), list(&["a.b"]));
-        cuts.hold_from(counter(20), list(&["a.b", "a.c"]));
+        cuts.hold_from(counter(10), None, list(&["a.b"]));
+        cuts.hold_from(counter(20), None, list(&["a.b", "a.c"]));
         assert_eq!(cuts.at(counter(9)), None);
         assert_eq!(cuts.at(counter(10)), Some(&list(&["a.b"])));
         assert_eq!(cuts.at(counter(19)), Some(&list(&["a.b"])));
         assert_eq!(cuts.at(counter(20)), Some(&list(&["a.b", "a.c"])));
         let before = cuts.clone();
-        cuts.hold_from(counter(20), list(&["a.b", "a.c"]));
+        cuts.hold_from(counter(20), None, list(&["a.b", "a.c"]));
         assert_eq!(cuts, before, "twice is once");
     }
 
     #[test]
     fn the_file_comes_back() {
         let mut cuts = Cuts::always(list(&["a.b", "\"A x\".b"]));
-        cuts.hold_from(counter(7), SeriesList::default());
+        cuts.hold_from(counter(7), None, SeriesList::default());
+        cuts.hold_from(counter(9), Some(counter(12)), list(&["a.b"]));
         assert_eq!(Cuts::parse(&cuts.write()), Ok(cuts));
         assert!(Cuts::parse(b"a.b\n").is_err());
         assert!(Cuts::parse(b"from 5\nfrom 5\n").is_err());
+        assert!(Cuts::parse(b"from 5 until 7\n").is_err());
+    }
+
+    #[test]
+    fn a_series_that_was_there_before_is_known_by_its_last_log() {
+        let series = |name: &str| [name.parse::<Series>().unwrap()];
+        let mut cuts = Cuts::default();
+        cuts.hold_from(counter(10), None, list(&["a.b", "a.c"]));
+        cuts.hold_from(counter(20), Some(counter(23)), list(&["a.c"]));
+        cuts.hold_from(counter(30), None, list(&["a.c", "a.d"]));
+        assert_eq!(cuts.last_with(&series("a.b")), Some(counter(23)));
+        assert_eq!(cuts.last_with(&series("a.d")), None);
+        assert_eq!(cuts.last_with(&series("a.x")), None);
     }
 }

@@ -33,7 +33,16 @@ impl Registry {
                 text: text.to_owned(),
             })
         });
-        lines.collect::<Result<_, _>>().map(Self)
+        let registry = lines.collect::<Result<_, _>>().map(Self)?;
+        let mut names = std::collections::HashSet::new();
+        for (at, line) in registry.0.iter().enumerate() {
+            // Two directories of one name would be one node with two places.
+            if let Some(name) = line.entry.as_ref().and_then(Entry::name).filter(|name| !names.insert(*name))
+            {
+                return Err(Malformed::new(at + 1, format!("a second directory of the name `{name}`")));
+            }
+        }
+        Ok(registry)
     }
 
     /// Writes the file.
@@ -117,5 +126,6 @@ mod tests {
     fn a_broken_line_is_named() {
         assert_eq!(Registry::parse(b"/a /b\n/c\n").unwrap_err().line, 2);
         assert_eq!(Registry::parse(b"/a /b /c\n").unwrap_err().line, 1);
+        assert_eq!(Registry::parse(b"/a/n /b\n/b/n /c\n").unwrap_err().line, 2);
     }
 }

@@ -1,36 +1,47 @@
-//! `subscription_cleanup`: what follows the subscriber's word. `.cleanup` is written first and holds what `.done` will say;
-//! from then on everything can be done again after a kill, and becomes visible as `.done` by one rename.
+//! `subscription_cleanup`: what follows the subscriber's word. `.cleanup` is written first and holds what `.done` will
+//! say; from then on everything can be done again after a kill, and becomes visible as `.done` by one rename.
 
-use super::decide::{self, begin_again, finish, promote, roll_back};
+use super::decide::{self, Verdict, finish, promote, roll_back};
 use super::refuse;
-use super::service::act;
 use super::worker::Worker;
 use crate::disk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ground::{Ground, read};
 use crate::model::{Series, SeriesList};
-use crate::protocol::{Done, Kind, OpenRequest, Outcome, Site, Stem};
+use crate::protocol::{Done, Kind, OpenRequest, Outcome, Site, Stem, read_counter};
 
 /// Takes the subscriber's word: decides, and writes down what was decided.
-pub(super) fn take_outcome(worker: &Worker, ground: &Ground, stem: Stem, outcome: &Outcome) -> Result<()> {
-    if let Some((open, cut)) = ground.open.as_ref().and_then(|open| Some((open, open.cut()?))) {
-        let request = ground.request(open)?;
-        let failure = decide::verdict(outcome, &request, cut.counter).err();
-        write_cleanup(worker, ground, open, failure)?;
+pub(super) async fn take_outcome(
+    worker: &Worker,
+    ground: &Ground,
+    stem: Stem,
+    outcome: &Outcome,
+) -> Result<()> {
+    let paths = &worker.service.config.paths;
+    let said = paths.trigger(&worker.node, stem, Kind::SqlApplied);
+    let Some((open, cut)) = ground.open.as_ref().and_then(|open| Some((open, open.cut()?))) else {
+        return Ok(());
+    };
+    match decide::verdict(outcome, &ground.request(open)?, cut.counter) {
+        Verdict::Another => {
+            return refuse::set_aside(paths, &said, "it speaks of another request than the open one");
+        }
+        Verdict::Finish => write_cleanup(worker, ground, open, None)?,
+        // Deployed clients take any `.done` for success; where they claim success it must not come.
+        Verdict::RollBack(reason) if stem == Stem::Deployed && outcome.success => {
+            return refuse::refuse(worker, &reason).await;
+        }
+        Verdict::RollBack(reason) => write_cleanup(worker, ground, open, Some(reason))?,
     }
-    disk::remove(&worker.service.config.paths.trigger(&worker.node, stem, Kind::SqlApplied))
+    disk::remove(&said)
 }
 
 /// Ends a request that nobody answered. A deployed client would take `.done` for success: it gets a failure instead.
 pub(super) async fn expire(worker: &Worker, ground: &Ground, stem: Stem, reason: &str) -> Result<()> {
-    let Some(open) = &ground.open else { return Ok(()) };
-    match stem {
-        Stem::Document => write_cleanup(worker, ground, open, Some(reason.to_owned())),
-        Stem::Deployed => {
-            // No longer published, so that a kill after the answer leaves the stage `refusing`.
-            disk::write(&ground.site.open_request, &begin_again(open).write())?;
-            refuse::refuse(worker, reason).await
-        }
+    match (&ground.open, stem) {
+        (Some(open), Stem::Document) => write_cleanup(worker, ground, open, Some(reason.to_owned())),
+        (Some(_), Stem::Deployed) => refuse::refuse(worker, reason).await,
+        (None, _) => Ok(()),
     }
 }
 
@@ -57,31 +68,54 @@ fn write_cleanup(
 /// Finishes or rolls back, as `.cleanup` says.
 pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<()> {
     let Worker { service, node, .. } = worker;
-    let paths = &service.config.paths;
+    let paths = service.config.paths.clone();
     let path = paths.trigger(node, stem, Kind::Cleanup);
-    let hold = service.hold().await?;
-    let ground = service.ground(node)?;
-    if ground.open.as_ref().is_some_and(|open| open.stem != stem) {
-        return refuse::set_aside(paths, &path, "it belongs to no open request of this dialect");
-    }
-    let Some(done) = read(&path, Done::parse).unwrap_or_default() else {
-        return refuse::set_aside(paths, &path, "the manager did not write this");
+    let done = match disk::read_dropped(&path) {
+        Ok(None) => return Ok(()),
+        Ok(Some(file)) => Done::parse(&file.bytes).map_err(|fault| fault.to_string()),
+        Err(Error::Refused(reason)) => Err(reason),
+        Err(error) => return Err(error),
     };
-    if let Some(open) = &ground.open {
-        let steps = match (open.cut(), &done.failure) {
-            (Some(cut), None) => {
-                // A new site's lists begin with its cut, whatever lies there of a namesake.
-                let cuts = ground.cuts.as_ref().filter(|_| open.site == Site::Known);
-                promote(paths, &ground.site, open.site, cut, &ground.registry, cuts)
+    let done = match done {
+        Ok(done) => done,
+        Err(reason) => {
+            return refuse::set_aside(&paths, &path, &format!("the manager did not write this: {reason}"));
+        }
+    };
+    let (success, name) = (done.failure.is_none(), node.clone());
+    let plan = move |ground: &Ground| {
+        let mut steps = Vec::new();
+        if let Some(open) = &ground.open {
+            if open.stem != stem {
+                return Ok((steps, false));
             }
-            _ => roll_back(paths, &ground.site, &ground.registry),
-        };
-        act(steps).await?;
+            steps = end(&paths, ground, open, success)?;
+        }
+        steps.extend(finish(&paths, &ground.site, &name, stem));
+        Ok((steps, true))
+    };
+    if !service.change(node, plan).await? {
+        let reason = "it belongs to no open request of this dialect";
+        return refuse::set_aside(&service.config.paths, &path, reason);
     }
-    drop(hold);
-    act(finish(paths, &ground.site, node, stem)).await?;
-    tracing::info!(%node, success = done.failure.is_none(), "request ended");
+    tracing::info!(%node, success, "request ended");
     Ok(())
+}
+
+/// The steps that end an open request.
+fn end(
+    paths: &crate::paths::Paths,
+    ground: &Ground,
+    open: &OpenRequest,
+    success: bool,
+) -> Result<Vec<crate::model::Step>> {
+    let Some(cut) = open.cut().filter(|_| success) else {
+        return Ok(roll_back(paths, &ground.site, &ground.registry));
+    };
+    // A new site's lists begin with its cut, whatever lies there of a namesake.
+    let cuts = ground.cuts.as_ref().filter(|_| open.site == Site::Known);
+    let split = read(&paths.split_counter(), read_counter)?;
+    Ok(promote(paths, &ground.site, open.site, cut, &ground.registry, cuts, split))
 }
 
 fn names(list: &SeriesList) -> Vec<Series> {

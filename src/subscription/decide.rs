@@ -81,8 +81,9 @@ pub fn listed<'a>(series: impl IntoIterator<Item = &'a Series>) -> String {
 /// Whether a new node's name can be told from those of the nodes that are there by the clients that look for it.
 /// Deployed clients match names in listings without anchors, and take every name with `error` in it for a failure.
 pub fn admit(node: &Node, stem: Stem, registry: &Registry) -> Result<(), String> {
-    if node.as_str().to_ascii_lowercase().contains("error") {
-        return Err("a node's name must not hold the word that deployed clients take for a failure".into());
+    let name = node.as_str().to_ascii_lowercase();
+    if name.contains("error") || (stem == Stem::Deployed && name.contains("failure")) {
+        return Err("a node's name must not hold a word that deployed clients take for a failure".into());
     }
     let ends = |long: &str, short: &str| long != short && long.ends_with(short);
     let twin = registry.entries().filter_map(|entry| entry.name()).find(|other| {
@@ -129,6 +130,8 @@ pub fn answer_names(node: &Node, stem: Stem) -> Vec<String> {
 pub fn add(paths: &Paths, site: &SitePaths, open: &OpenRequest, cut: &Cut, registry: &Registry) -> Vec<Step> {
     let mut steps = vec![
         Step::RemoveDirectory(site.new_directory.clone()),
+        // Nothing should be there; what is, is the node's.
+        Step::MoveLogs { from: site.held_directory.clone(), into: site.directory.clone() },
         Step::RemoveDirectory(site.held_directory.clone()),
         Step::MakeDirectory { path: site.new_directory.clone(), like: site.directory.clone() },
     ];
@@ -145,7 +148,8 @@ pub fn add(paths: &Paths, site: &SitePaths, open: &OpenRequest, cut: &Cut, regis
     steps
 }
 
-/// Makes `<node>.new` the node. Under the hold. `cuts` is the node's before, `None` for a new site.
+/// Makes `<node>.new` the node. Under the hold. `cuts` is the node's before, `None` for a new site; `split` is the last
+/// archive that is split: up to there logs by the old list may have been taken, unless a fence stood.
 pub fn promote(
     paths: &Paths,
     site: &SitePaths,
@@ -153,9 +157,11 @@ pub fn promote(
     cut: &Cut,
     registry: &Registry,
     cuts: Option<&Cuts>,
+    split: Option<Counter>,
 ) -> Vec<Step> {
     let mut cuts = cuts.cloned().unwrap_or_default();
-    cuts.hold_from(cut.counter.next(), cut.list.clone());
+    let shown = split.filter(|split| kind == Site::Known && !cut.fenced && *split > cut.counter);
+    cuts.hold_from(cut.counter.next(), shown, cut.list.clone());
     let mut registry = registry.clone();
     registry.remove(&site.new_directory);
     let lists = [
@@ -220,19 +226,32 @@ pub fn finish(paths: &Paths, site: &SitePaths, node: &Node, stem: Stem) -> Vec<S
     steps
 }
 
-/// What the subscriber's word leads to: `Ok` to finish, the reason to roll back.
-pub fn verdict(outcome: &Outcome, request: &Request, cut: Counter) -> Result<(), String> {
-    if !outcome.success {
-        return Err("the site could not apply the SQL".into());
-    }
-    match outcome.counter {
-        Some(counter) if counter > cut => Err(format!(
-            "the site has applied logs up to {counter}, but the SQL holds the state of {cut}: ask again with a new request"
-        )),
-        _ if request.id.is_some() && outcome.id != request.id => {
-            Err("the answer is not about the open request: its line `request` differs".into())
+/// What the subscriber's word leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Finish.
+    Finish,
+    /// Roll back, for this reason.
+    RollBack(String),
+    /// Nothing: it speaks of another request.
+    Another,
+}
+
+/// Judges the subscriber's word on the open request, whose snapshot was taken at `cut`.
+pub fn verdict(outcome: &Outcome, request: &Request, cut: Counter) -> Verdict {
+    let beyond = outcome.counter.filter(|counter| *counter > cut);
+    match (&outcome.id, &request.id) {
+        (Some(said), asked) if asked.as_ref() != Some(said) => Verdict::Another,
+        _ if !outcome.success => Verdict::RollBack("the site could not apply the SQL".into()),
+        (None, Some(_)) => {
+            Verdict::RollBack("the answer lacks the line `request` of the open request".into())
         }
-        _ => Ok(()),
+        _ => match beyond {
+            None => Verdict::Finish,
+            Some(counter) => Verdict::RollBack(format!(
+                "the site has applied logs up to {counter}, but the SQL holds the state of {cut}: ask again with a new request"
+            )),
+        },
     }
 }
 
@@ -301,15 +320,20 @@ mod tests {
     #[test]
     fn a_claim_beyond_the_cut_is_refused() {
         let cut = Counter::parse("10").unwrap();
-        let word = |text: &str| Outcome::parse(text.as_bytes()).unwrap();
+        let said =
+            |text: &str, request: &Request| verdict(&Outcome::parse(text.as_bytes()).unwrap(), request, cut);
+        let rolls_back = |verdict| matches!(verdict, Verdict::RollBack(_));
         let plain = request("a.b subscribe\n");
-        assert!(verdict(&word("success true\n"), &plain, cut).is_ok());
-        assert!(verdict(&word("counter 10\nsuccess true\n"), &plain, cut).is_ok());
-        assert!(verdict(&word("counter 11\nsuccess true\n"), &plain, cut).is_err());
-        assert!(verdict(&word("success false\n"), &plain, cut).is_err());
+        assert_eq!(said("success true\n", &plain), Verdict::Finish);
+        assert_eq!(said("counter 10\nsuccess true\n", &plain), Verdict::Finish);
+        assert!(rolls_back(said("counter 11\nsuccess true\n", &plain)));
+        assert!(rolls_back(said("success false\n", &plain)));
         let named = request("request r1\na.b subscribe\n");
-        assert!(verdict(&word("request r1\nsuccess true\n"), &named, cut).is_ok());
-        assert!(verdict(&word("success true\n"), &named, cut).is_err());
+        assert_eq!(said("request r1\nsuccess true\n", &named), Verdict::Finish);
+        assert!(rolls_back(said("success true\n", &named)));
+        for text in ["request r0\nsuccess true\n", "request r0\nsuccess false\n"] {
+            assert_eq!(said(text, &named), Verdict::Another, "a late word on a superseded request");
+        }
     }
 
     #[test]

@@ -18,4 +18,4 @@ mod worker;
 pub use look::look;
 pub use refuse::{reject_unread, set_aside};
 pub use service::Service;
-pub use worker::{WholeRequest, Worker, settle};
+pub use worker::{Memory, WholeRequest, Worker, settle};

@@ -1,4 +1,4 @@
-//! What every node's work shares.
+//! What every node's work shares, and the one way in which it changes the tree.
 
 use std::sync::Arc;
 
@@ -38,10 +38,41 @@ impl Service {
     pub fn ground(&self, node: &Node) -> Result<Ground> {
         Ground::read(&self.config.paths, ground::registry(&self.config.paths)?, node)
     }
+
+    /// Takes the hold, reads the ground, carries out the steps that `plan` makes of it, and returns what it says.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        node: &Node,
+        plan: impl FnOnce(&Ground) -> Result<(Vec<Step>, T)> + Send + 'static,
+    ) -> Result<T> {
+        let hold = self.hold().await?;
+        self.change_under(hold, node, plan).await
+    }
+
+    /// As [`Service::change`], under a hold that is taken already. The thread that carries out the steps owns the hold: a
+    /// future that is dropped meanwhile neither stops them half-way nor lets anybody else in before they are done.
+    pub async fn change_under<T: Send + 'static>(
+        &self,
+        hold: Lock,
+        node: &Node,
+        plan: impl FnOnce(&Ground) -> Result<(Vec<Step>, T)> + Send + 'static,
+    ) -> Result<T> {
+        let (paths, node) = (self.config.paths.clone(), node.clone());
+        blocking(move || {
+            let ground = Ground::read(&paths, ground::registry(&paths)?, &node)?;
+            let (steps, said) = plan(&ground)?;
+            disk::act(&steps)?;
+            drop(hold);
+            Ok(said)
+        })
+        .await
+    }
 }
 
-/// Carries out steps on a thread that may block: each waits for the disk.
-pub(super) async fn act(steps: Vec<Step>) -> Result<()> {
-    let done = tokio::task::spawn_blocking(move || disk::act(&steps)).await;
-    done.map_err(|error| Error::Fatal(format!("a step broke: {error}")))?
+/// Runs work that waits for the disk on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Fatal(format!("a thread broke: {error}")))?
 }

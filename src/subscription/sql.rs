@@ -39,6 +39,9 @@ pub(super) struct Frame<'a> {
     pub site: Site,
     /// The state that the SQL holds.
     pub cut: Counter,
+    /// The last log that can hold rows of a series which the node had before and now gets anew: a site that has not
+    /// applied it would apply those rows on top of the new ones.
+    pub floor: Option<Counter>,
 }
 
 impl Frame<'_> {
@@ -57,7 +60,7 @@ impl Frame<'_> {
     /// applied after the cut would come a second time for the new series.
     fn tracking(&self) -> String {
         let table = format!("{}.sl_archive_tracking", quote_identifier(&format!("_{}", self.cluster)));
-        let cut = self.cut;
+        let (cut, floor) = (self.cut, self.floor.unwrap_or_default());
         match self.site {
             Site::New => format!(
                 "delete from {table};\n\
@@ -71,6 +74,8 @@ begin
     raise exception 'this database has no place in the archive stream: ask as a new site';
   elsif at > {cut} then
     raise exception 'this database is at archive %, the SQL holds the state of {cut}: ask again', at;
+  elsif at < {floor} then
+    raise exception 'this database is at archive %: apply the logs up to {floor} first, then this SQL', at;
   end if;
 end"
             )),
@@ -148,7 +153,15 @@ mod tests {
         let node: Node = "nso".parse().unwrap();
         for site in [Site::New, Site::Known] {
             let cut = Counter::parse("7").unwrap();
-            let frame = Frame { node: &node, owner: "slony", cluster: "jsoc", encoding: "UTF8", site, cut };
+            let frame = Frame {
+                node: &node,
+                owner: "slony",
+                cluster: "jsoc",
+                encoding: "UTF8",
+                site,
+                cut,
+                floor: None,
+            };
             assert!(frame.head().starts_with("\\set ON_ERROR_STOP on\nstart transaction;\n"));
             assert!(frame.tail().starts_with("commit;\n"));
         }

@@ -1,24 +1,29 @@
-//! `subscription_update`, and `sql_gen` behind it: from a trigger file to the published answer.
+//! `subscription_update`: from a trigger file to the published answer. What is published is made by
+//! [`super::sql_gen`].
 
 use std::time::{Duration, SystemTime};
 
-use super::decide::{self, UpdatePlan, add, begin_again, forget_answers, forget_ready, listed, roll_back};
-use super::refuse;
-use super::service::{Service, act};
+use super::decide::{self, UpdatePlan, add, forget_answers, listed, roll_back};
+use super::refuse::{self, Then, wind_back};
+use super::service::blocking;
 use super::sql::Frame;
 use super::sql_gen::{Dump, NamedFile};
 use super::worker::{WholeRequest, Worker};
 use crate::db::{self, Replication, Session, Snapshot};
-use crate::disk::{self, Dropped};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::ground::{Ground, read};
-use crate::model::Series;
+use crate::model::{Node, Series, Step};
 use crate::protocol::{
-    Cut, Kind, OpenRequest, Phase, Request, Site, SqlDone, SqlFile, Stem, TriggerFile, read_counter,
+    Cut, Kind, OpenRequest, Phase, Request, Site, SqlDone, SqlFile, Stem, TriggerFile, key_value,
+    read_counter,
 };
 
 /// How often the locks of a dump are looked at.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long the database may take to give the cut. The hold is kept meanwhile, and with it the splitter.
+const CUT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Takes a request from the subscriber. Whatever was open of the node is rolled back, and every older answer is gone
 /// before this one is accepted.
@@ -26,50 +31,55 @@ pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
     let Worker { service, node, .. } = worker;
     let paths = &service.config.paths;
     let file = TriggerFile { node: node.clone(), stem: whole.stem, kind: Kind::Request };
-    let path = paths.triggerdir.join(file.to_string());
+    let (path, claim) = (paths.triggerdir.join(file.to_string()), paths.claim(&file));
     // Gone or changed since it was found whole: the next look finds what is there now.
     let Some(dropped) = disk::read_dropped(&path)?.filter(|dropped| dropped.identity == whole.identity)
     else {
         return Ok(());
     };
-    let hold = service.hold().await?;
-    let ground = service.ground(node)?;
-    let site = if ground.cuts.is_some() { Site::Known } else { Site::New };
-    let open = OpenRequest { stem: whole.stem, site, phase: Phase::Accepted, text: dropped.bytes.clone() };
-    let mut steps = roll_back(paths, &ground.site, &ground.registry);
-    steps.extend(forget_answers(paths, node));
-    steps.push(crate::model::Step::Write { path: ground.site.open_request.clone(), bytes: open.write() });
-    act(steps).await?;
-    drop(hold);
-
-    let checked = check(node, whole.stem, &dropped, &ground);
-    match &checked {
-        Ok(request) => {
-            tracing::info!(%node, subscribe = request.subscribe.len(), unsubscribe = request.unsubscribe.len(), "request");
-            accept(service, &ground, &dropped, &open)?;
-        }
-        Err(reason) => refuse::refuse(worker, reason).await?,
+    // Taken first: in a directory in which it cannot be taken nothing is begun.
+    if !disk::take(&path, &claim, whole.identity)? {
+        return Ok(());
     }
-    disk::take(&path, &paths.claim(&file), dropped.identity)?;
+    let (all, name, text) = (paths.clone(), node.clone(), dropped.bytes.clone());
+    let plan = move |ground: &Ground| {
+        let site = if ground.cuts.is_some() { Site::Known } else { Site::New };
+        let open = OpenRequest { stem: whole.stem, site, phase: Phase::Accepted, text };
+        let mut steps = roll_back(&all, &ground.site, &ground.registry);
+        steps.extend(forget_answers(&all, &name));
+        steps.push(Step::Write { path: ground.site.open_request.clone(), bytes: open.write() });
+        Ok((steps, (site, check(&name, &open, ground))))
+    };
+    match service.change(node, plan).await? {
+        (site, Ok(request)) => {
+            let (subscribe, unsubscribe) = (request.subscribe.len(), request.unsubscribe.len());
+            tracing::info!(%node, subscribe, unsubscribe, "request");
+            // A new file, never the subscriber's own inode, to which it may still be writing. Deployed clients append to
+            // it with an account of their own, hence mode and group.
+            let accepted = accepted(&dropped.bytes, site);
+            disk::write_like(
+                &paths.trigger(node, whole.stem, Kind::Accepted),
+                &accepted,
+                0o664,
+                dropped.group,
+            )?;
+        }
+        (_, Err(reason)) => refuse::refuse(worker, &reason).await?,
+    }
+    disk::remove(&claim)?;
     (worker.claimed)();
     Ok(())
 }
 
 /// What can be said of a request without the database.
-fn check(
-    node: &crate::model::Node,
-    stem: Stem,
-    dropped: &Dropped,
-    ground: &Ground,
-) -> Result<Request, String> {
-    let request = Request::parse(&dropped.bytes).map_err(|fault| fault.to_string())?;
+fn check(node: &Node, open: &OpenRequest, ground: &Ground) -> Result<Request, String> {
+    let request = open.request().map_err(|fault| fault.to_string())?;
     if request.node != *node {
         return Err(format!("the request is of node {}, its file of node {node}", request.node));
     }
-    if ground.cuts.is_none() {
-        decide::admit(node, stem, &ground.registry)?;
-        let directory = &ground.site.directory;
-        if disk::names(directory).is_ok_and(|names| !names.is_empty()) {
+    if open.site == Site::New {
+        decide::admit(node, open.stem, &ground.registry)?;
+        if disk::names(&ground.site.directory).is_ok_and(|names| !names.is_empty()) {
             return Err(format!(
                 "the data centre has a directory of {node} with files in it, but no such site: its operator must remove one of them"
             ));
@@ -78,86 +88,78 @@ fn check(
     UpdatePlan::new(&request, ground.list()).map(|_| request)
 }
 
-/// Writes `.cfg`: a new file, never the subscriber's own inode, to which it may still be writing. Deployed clients append
-/// to it with an account of their own, hence mode and group.
-fn accept(service: &Service, ground: &Ground, dropped: &Dropped, open: &OpenRequest) -> Result<()> {
-    let request = ground.request(open)?;
-    let mut text = dropped.bytes.clone();
+/// The text of `.cfg`. Lines of an earlier round, in a request that is sent again, are left out: a copy of this file that
+/// breaks off must not end in an old `success`.
+fn accepted(request: &[u8], site: Site) -> Vec<u8> {
+    let of_earlier_round = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        matches!(key_value(line.trim()).0, "success" | "counter" | "new_site" | "new_node")
+    };
+    let lines = request.split_inclusive(|byte| *byte == b'\n');
+    let mut text: Vec<u8> = lines.filter(|line| !of_earlier_round(line)).flatten().copied().collect();
     if !text.ends_with(b"\n") {
         text.push(b'\n');
     }
-    text.extend_from_slice(format!("new_site {}\n", open.site == Site::New).as_bytes());
-    let path = service.config.paths.trigger(&request.node, open.stem, Kind::Accepted);
-    disk::write_like(&path, &text, 0o664, dropped.group)
+    text.extend_from_slice(format!("new_site {}\n", site == Site::New).as_bytes());
+    text
 }
 
 /// Makes the SQL of an accepted request and publishes the answer. What an earlier attempt left is thrown away first; an
-/// attempt that fails leaves nothing in the registry.
-pub(super) async fn update(worker: &Worker) -> Result<()> {
-    let Worker { service, node, .. } = worker;
-    throw_away(worker).await?;
-    let ground = service.ground(node)?;
-    let Some(open) = ground.open.clone() else { return Ok(()) };
-    let request = ground.request(&open)?;
-    // The list may have changed since the request was accepted, if an operator changed it.
-    let plan = UpdatePlan::new(&request, ground.list()).map_err(Error::Refused)?;
-    let (open, cut, files) = match make(worker, &open, &request, &plan).await {
-        Ok(made) => made,
-        Err(error) => {
-            throw_away(worker).await?;
-            return Err(error);
-        }
-    };
-    publish(worker, open, &request, &plan, cut, files).await
-}
-
-/// Takes `.new` and what was made ready away again; the request stays accepted.
-pub(super) async fn throw_away(worker: &Worker) -> Result<()> {
-    let Worker { service, node, .. } = worker;
-    let hold = service.hold().await?;
-    let ground = service.ground(node)?;
+/// attempt that fails leaves nothing in the registry. With the failure comes whether there had been a cut.
+pub(super) async fn update(worker: &Worker) -> Result<(), (Error, bool)> {
+    let before = |error| (error, false);
+    wind_back(worker, Then::BeginAgain).await.map_err(before)?;
+    let ground = worker.service.ground(&worker.node).map_err(before)?;
     let Some(open) = &ground.open else { return Ok(()) };
-    let paths = &service.config.paths;
-    let mut steps = forget_ready(paths, node);
-    if open.cut().is_some() {
-        steps.extend(roll_back(paths, &ground.site, &ground.registry));
-        let bytes = begin_again(open).write();
-        steps.push(crate::model::Step::Write { path: ground.site.open_request, bytes });
+    let request = ground.request(open).map_err(before)?;
+    // The list may have changed since the request was accepted, if an operator changed it.
+    let plan = UpdatePlan::new(&request, ground.list()).map_err(|reason| before(Error::Refused(reason)))?;
+    let made = tokio::select! {
+        made = make(worker, open, &request, &plan) => made,
+        // Whatever it was doing: steps that are under way are carried out to their end before the hold is free again.
+        () = worker.cancel.cancelled() => Err(Error::Cancelled),
+    };
+    let published = match made {
+        Ok(answer) => publish(worker, &request, &plan, answer).await,
+        Err(error) => Err(error),
+    };
+    let Err(error) = published else { return Ok(()) };
+    match wind_back(worker, Then::BeginAgain).await {
+        Ok(had_cut) => Err((error, had_cut)),
+        Err(worse) => Err((worse, false)),
     }
-    act(steps).await?;
-    drop(hold);
-    Ok(())
 }
 
-type Answer = (OpenRequest, Cut, Vec<NamedFile>);
+/// What was made for a request.
+struct Answer {
+    open: OpenRequest,
+    cut: Cut,
+    files: Vec<NamedFile>,
+}
 
 /// Makes the SQL, giving way to whoever waits for the dump's locks, a number of times.
 async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &UpdatePlan) -> Result<Answer> {
     let service = &worker.service;
     let limits = service.config.dump;
-    // A request without data is answered at once, however many dumps run.
-    let _permit = if plan.added.is_empty() {
-        None
-    } else {
-        let permit = unless_cancelled(worker, async { Ok(service.dumps.acquire().await) }).await?;
-        Some(permit.map_err(|_| Error::Cancelled)?)
-    };
     let mut pause = limits.give_way;
     for attempt in 1..=limits.attempts {
-        match dump(worker, open, request, plan).await {
+        // A request without data is answered at once, however many dumps run.
+        let permit = match plan.added.as_slice() {
+            [] => None,
+            _ => Some(service.dumps.acquire().await.map_err(|_| Error::Cancelled)?),
+        };
+        let answer = dump(worker, open, request, plan).await;
+        drop(permit);
+        match answer {
             Err(Error::Yielded { waiter, seconds }) => {
                 tracing::warn!(node = %worker.node, waiter, seconds, attempt, "the dump gave way");
-                throw_away(worker).await?;
+                wind_back(worker, Then::BeginAgain).await?;
                 if attempt < limits.attempts {
-                    unless_cancelled(worker, async {
-                        let _: () = tokio::time::sleep(pause).await;
-                        Ok(())
-                    })
-                    .await?;
+                    tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
             }
-            made => return made,
+            answer => return answer,
         }
     }
     let times = limits.attempts;
@@ -166,57 +168,48 @@ async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
     )))
 }
 
-/// Gives `work` up when a newer request or the end of the daemon makes it needless. Only for work that changes no file
-/// under the hold: that is done to its end.
-async fn unless_cancelled<T>(worker: &Worker, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        done = work => done,
-        () = worker.cancel.cancelled() => Err(Error::Cancelled),
-    }
-}
-
 /// One attempt: snapshot, cut, registration, SQL.
 async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &UpdatePlan) -> Result<Answer> {
-    let Worker { service, node, .. } = worker;
-    let begin = async {
-        let session = service.database.connect().await?;
-        check_series(service, &session, &plan.added).await?;
-        let encoding = db::encoding(&session).await?;
-        Ok((Snapshot::begin(session, &plan.added).await?, encoding))
-    };
-    let (snapshot, encoding) = unless_cancelled(worker, begin).await?;
-    let (open, cut) = register(worker, open, plan, &snapshot).await?;
-    tracing::info!(%node, cut = %cut.counter, series = plan.added.len(), "cut");
+    let service = &worker.service;
+    let session = service.database.connect().await?;
+    check_series(worker, &session, &plan.added).await?;
+    let encoding = db::encoding(&session).await?;
+    let backend = session.backend().await?;
+    let snapshot = Snapshot::begin(session, &plan.added).await?;
     let config = &service.config;
-    let frame = Frame {
-        node,
-        owner: &config.owner,
-        cluster: &config.cluster,
-        encoding: &encoding,
-        site: open.site,
-        cut: cut.counter,
+    let made = async {
+        let (open, cut) = register(worker, open, plan, &snapshot).await?;
+        tracing::info!(node = %worker.node, cut = %cut.counter, series = plan.added.len(), "cut");
+        let floor = service.ground(&worker.node)?.cuts.and_then(|cuts| cuts.last_with(&plan.added));
+        let frame = Frame {
+            node: &worker.node,
+            owner: &config.owner,
+            cluster: &config.cluster,
+            encoding: &encoding,
+            site: open.site,
+            cut: cut.counter,
+            floor,
+        };
+        let dump = Dump {
+            session: snapshot.session(),
+            frame,
+            request,
+            plan,
+            sequences: cut.list.iter().flat_map(|subscription| &subscription.sequences).collect(),
+            stem: open.stem,
+            directory: &config.paths.triggerdir,
+            grant_to: &config.grant_to,
+            rate: config.dump.rate,
+        };
+        let files = dump.make().await?;
+        Ok(Answer { open, cut, files })
     };
-    let dump = Dump {
-        session: snapshot.session(),
-        frame,
-        request,
-        plan,
-        sequences: cut.list.iter().flat_map(|subscription| &subscription.sequences).collect(),
-        stem: open.stem,
-        directory: &config.paths.triggerdir,
-        grant_to: &config.grant_to,
-        rate: config.dump.rate,
+    let made = tokio::select! {
+        made = made => made,
+        waited = somebody_waits(worker, backend, plan) => Err(waited),
     };
-    let backend = snapshot.backend().await?;
-    let files = tokio::select! {
-        files = unless_cancelled(worker, dump.make()) => files,
-        waited = somebody_waits(service, backend, plan.added.is_empty()) => Err(waited),
-    };
-    match files {
-        Ok(files) => {
-            snapshot.prove().await?;
-            Ok((open, cut, files))
-        }
+    match made {
+        Ok(answer) => snapshot.prove().await.map(|()| answer),
         Err(error) => {
             // Without this the server would go on with the COPY until it fills the socket, and keep its locks.
             snapshot.session().cancel().await;
@@ -226,8 +219,8 @@ async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
 }
 
 /// Refuses series that cannot be subscribed, all of them in one reason.
-async fn check_series(service: &Service, session: &Session, added: &[Series]) -> Result<()> {
-    let states = db::replication(&service.database, session, added).await?;
+async fn check_series(worker: &Worker, session: &Session, added: &[Series]) -> Result<()> {
+    let states = db::replication(&worker.service.database, session, added).await?;
     let those = |wanted: Replication| {
         let of =
             added.iter().zip(&states).filter(move |(_, state)| **state == wanted).map(|(series, _)| series);
@@ -252,31 +245,38 @@ async fn register(
 ) -> Result<(OpenRequest, Cut)> {
     let Worker { service, node, .. } = worker;
     let hold = service.hold().await?;
-    let ground = service.ground(node)?;
-    let taken = snapshot.cut(&service.database, &plan.added).await?;
-    if let Some(split) =
-        read(&service.config.paths.split_counter(), read_counter)?.filter(|split| *split > taken.counter)
-    {
-        return Err(Error::WrongDatabase(format!(
-            "the splitter is at archive {split}, but the database says {}: time went back",
-            taken.counter
-        )));
-    }
-    let list = plan.list(ground.list(), taken.sequences);
-    let cut = Cut { counter: taken.counter, fenced: plan.is_fenced(), list };
-    let open = OpenRequest { phase: Phase::Cut(cut.clone()), ..open.clone() };
-    act(add(&service.config.paths, &ground.site, &open, &cut, &ground.registry)).await?;
-    drop(hold);
-    Ok((open, cut))
+    let taken = tokio::time::timeout(CUT_LIMIT, snapshot.cut(&service.database, &plan.added)).await;
+    let late = || Error::WrongDatabase(format!("the database gave no cut within {} s", CUT_LIMIT.as_secs()));
+    let taken = taken.map_err(|_| late())??;
+    let (paths, open, plan, name) = (service.config.paths.clone(), open.clone(), plan.clone(), node.clone());
+    let enter = move |ground: &Ground| {
+        if let Some(split) =
+            read(&paths.split_counter(), read_counter)?.filter(|split| *split > taken.counter)
+        {
+            return Err(Error::WrongDatabase(format!(
+                "the splitter is at archive {split}, but the database says {}: time went back there",
+                taken.counter
+            )));
+        }
+        if open.site == Site::New {
+            // Again, under the hold: two new nodes that cannot be told apart may have come at the same time.
+            decide::admit(&name, open.stem, &ground.registry).map_err(Error::Refused)?;
+        }
+        let list = plan.list(ground.list(), taken.sequences);
+        let cut = Cut { counter: taken.counter, fenced: plan.is_fenced(), list };
+        let open = OpenRequest { phase: Phase::Cut(cut.clone()), ..open };
+        Ok((add(&paths, &ground.site, &open, &cut, &ground.registry), (open, cut)))
+    };
+    service.change_under(hold, node, enter).await
 }
 
 /// Ends when somebody has waited for the dump's locks for too long.
-async fn somebody_waits(service: &Service, backend: i32, has_no_locks: bool) -> Error {
-    if has_no_locks {
+async fn somebody_waits(worker: &Worker, backend: i32, plan: &UpdatePlan) -> Error {
+    if plan.added.is_empty() {
         return std::future::pending().await;
     }
-    let limit = service.config.dump.give_way;
-    let session = match service.database.connect().await {
+    let limit = worker.service.config.dump.give_way;
+    let session = match worker.service.database.connect().await {
         Ok(session) => session,
         Err(error) => return error,
     };
@@ -298,47 +298,62 @@ async fn somebody_waits(service: &Service, backend: i32, has_no_locks: bool) -> 
 }
 
 /// Puts the files in place under hidden names, says `published`, and lets them be seen.
-async fn publish(
-    worker: &Worker,
-    open: OpenRequest,
-    request: &Request,
-    plan: &UpdatePlan,
-    cut: Cut,
-    files: Vec<NamedFile>,
-) -> Result<()> {
-    let Worker { service, node, cancel, .. } = worker;
+async fn publish(worker: &Worker, request: &Request, plan: &UpdatePlan, answer: Answer) -> Result<()> {
+    let Worker { service, node, .. } = worker;
+    let Answer { open, cut, files } = answer;
     let paths = service.config.paths.clone();
-    let mut listed = Vec::new();
-    for (name, made) in files {
-        listed.push(SqlFile { name: name.clone(), bytes: made.bytes, sha256: made.sha256.clone() });
-        let ready = paths.ready(&name);
-        let done = tokio::task::spawn_blocking(move || made.publish(&ready)).await;
-        done.map_err(|error| Error::Fatal(format!("publishing broke: {error}")))??;
-    }
+    let stem = open.stem;
     // Deployed clients search the whole text for words that a series' name may hold.
     let harmless = |series: &&Series| {
         let name = series.to_string().to_ascii_lowercase();
-        open.stem == Stem::Document || !(name.contains("error") || name.contains("failure"))
+        stem == Stem::Document || !(name.contains("error") || name.contains("failure"))
     };
-    let answer = SqlDone::Ready {
+    let file = |(name, made): &NamedFile| SqlFile {
+        name: name.clone(),
+        bytes: made.bytes,
+        sha256: made.sha256.clone(),
+    };
+    let sqldone = SqlDone::Ready {
         id: request.id.clone(),
         cut: cut.counter,
-        files: listed,
+        files: files.iter().map(file).collect(),
         skipped: plan.skipped.iter().filter(harmless).cloned().collect(),
         series: plan.added.iter().filter(harmless).cloned().collect(),
     };
-    let sqldone = TriggerFile { node: node.clone(), stem: open.stem, kind: Kind::SqlDone }.to_string();
-    disk::write(&paths.ready(&sqldone), answer.write().as_bytes())?;
-    // From the next line on the subscriber may apply this SQL; a newer request that came before it wins.
-    if cancel.is_cancelled() {
-        throw_away(worker).await?;
-        return Err(Error::Cancelled);
-    }
-    let stem = open.stem;
     let published = OpenRequest { phase: Phase::Published { cut, since: SystemTime::now() }, ..open };
-    let site = service.ground(node)?.site;
-    disk::write(&site.open_request, &published.write())?;
-    act(decide::show_answer(&paths, node, stem)).await?;
+    let sqldone_name = TriggerFile { node: node.clone(), stem, kind: Kind::SqlDone }.to_string();
+    let ready = paths.clone();
+    blocking(move || {
+        for (name, made) in files {
+            made.publish(&ready.ready(&name))?;
+        }
+        disk::write(&ready.ready(&sqldone_name), sqldone.write().as_bytes())
+    })
+    .await?;
+    let (name, cancel) = (node.clone(), worker.cancel.clone());
+    let show = move |ground: &Ground| {
+        // After these steps the subscriber may apply this SQL; a newer request that came before them wins.
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let mut steps =
+            vec![Step::Write { path: ground.site.open_request.clone(), bytes: published.write() }];
+        steps.extend(decide::show_answer(&paths, &name, stem));
+        Ok((steps, ()))
+    };
+    service.change(node, show).await?;
     tracing::info!(%node, "the SQL may be fetched");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accepted_request_says_nothing_of_an_earlier_round() {
+        let sent = b"node nso\r\nhmi.m subscribe\nnew_site false\nsuccess true\n counter=7\nend";
+        let text = String::from_utf8(accepted(sent, Site::New)).unwrap();
+        assert_eq!(text, "node nso\r\nhmi.m subscribe\nend\nnew_site true\n");
+    }
 }

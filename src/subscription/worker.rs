@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::decide::show_answer;
 use super::look::look;
-use super::service::{Service, act};
+use super::refuse::{Then, wind_back};
+use super::service::{Service, blocking};
 use super::stage::{Seen, Stage, strays};
 use super::{cleanup, refuse, update};
-use crate::disk::Identity;
+use crate::disk::{self, Identity};
 use crate::error::{Consequence, Error, Result};
 use crate::ground::Ground;
 use crate::model::Node;
@@ -35,58 +36,104 @@ pub struct Worker {
     pub cancel: CancellationToken,
     /// Called when the request has been taken from the subscriber: a `.tgr` seen from then on is a newer one.
     pub claimed: Box<dyn Fn() + Send + Sync>,
-    /// Since when the database has been away for this node's request.
-    pub away_since: Option<Instant>,
+    /// What earlier work on this node has left to remember.
+    pub memory: Memory,
+}
+
+/// What is worth knowing between two runs of a node's work. Losing it at a restart only makes a wait longer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Memory {
+    /// The stage that was logged last.
+    stage: Option<&'static str>,
+    /// Since when the SQL of the open request could not be made.
+    trouble_since: Option<Instant>,
+    /// How many dumps of it broke.
+    broken_dumps: u32,
 }
 
 impl Worker {
     /// Works until it is the subscriber's turn or something has to be waited for. `whole` is a request that was found
-    /// whole. Returns since when the database has been away, if it is.
-    pub async fn advance(mut self, mut whole: Option<WholeRequest>) -> Result<Option<Instant>> {
-        let mut last = None;
+    /// whole. Returns what to remember, and what the daemon must know of.
+    pub async fn advance(mut self, whole: Option<WholeRequest>) -> (Memory, Result<()>) {
+        let result = self.work(whole).await;
+        (self.memory, result)
+    }
+
+    async fn work(&mut self, mut whole: Option<WholeRequest>) -> Result<()> {
         loop {
             let ground = self.service.ground(&self.node)?;
             let paths = &self.service.config.paths;
             let seen = look(paths, &self.node, &ground, whole.map(|whole| whole.stem));
             self.set_strays_aside(&seen)?;
             let stage = Stage::of(&seen);
-            if last.as_ref() != Some(&stage) {
+            if self.memory.stage.replace(stage.word()) != Some(stage.word()) {
                 tracing::info!(node = %self.node, stage = stage.word(), "stage");
             }
             let worked = match &stage {
-                Stage::CleaningUp(stem) => cleanup::clean_up(&self, *stem).await.map(|()| true),
+                Stage::CleaningUp(stem) => cleanup::clean_up(self, *stem).await.map(|()| true),
                 Stage::Applied(stem, outcome) => {
-                    cleanup::take_outcome(&self, &ground, *stem, outcome).map(|()| true)
+                    cleanup::take_outcome(self, &ground, *stem, outcome).await.map(|()| true)
                 }
                 Stage::Requested(_) => match whole.take() {
-                    Some(whole) => update::claim(&self, whole).await.map(|()| true),
+                    Some(whole) => update::claim(self, whole).await.map(|()| true),
                     None => Ok(false),
                 },
-                Stage::Refusing(stem) => refuse::withdraw(&self, *stem).await.map(|()| true),
-                Stage::Updating(_) => update::update(&self).await.map(|()| true),
+                Stage::Refusing(_) => wind_back(self, Then::Close).await.map(|_| true),
+                Stage::Updating(_) => self.make().await.map(|()| true),
                 Stage::Answered(stem, since) => self.answered(&ground, *stem, *since).await,
                 Stage::Refused | Stage::Done | Stage::Idle => Ok(false),
             };
             match worked {
-                Ok(true) => self.away_since = None,
-                Ok(false) => return Ok(None),
-                Err(error) => match self.consequence(&stage, &error) {
-                    Next::Refuse(reason) => refuse::refuse(&self, &reason).await?,
-                    Next::Rest => return Ok(self.away_since),
-                    Next::Fail => return Err(error),
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => match error.consequence() {
+                    Consequence::Refuse => refuse::refuse(self, &error.to_string()).await?,
+                    Consequence::Nothing => return Ok(()),
+                    Consequence::Retry | Consequence::Stop => return Err(error),
                 },
             }
-            last = Some(stage);
         }
+    }
+
+    /// Makes and publishes the SQL. What fails is tried again later, until patience is over and the subscriber is told.
+    async fn make(&mut self) -> Result<()> {
+        let (error, had_cut) = match update::update(self).await {
+            Ok(()) => {
+                self.memory.trouble_since = None;
+                self.memory.broken_dumps = 0;
+                return Ok(());
+            }
+            Err(broken) => broken,
+        };
+        if error.consequence() != Consequence::Retry {
+            return Err(error);
+        }
+        // A database that gave a cut was not away: then it is the dumps that are counted.
+        if had_cut {
+            self.memory.trouble_since = None;
+            self.memory.broken_dumps += 1;
+        }
+        let config = &self.service.config;
+        let since = *self.memory.trouble_since.get_or_insert_with(Instant::now);
+        if self.memory.broken_dumps < config.dump.attempts && since.elapsed() < config.database_patience {
+            return Err(error);
+        }
+        let memory = std::mem::take(&mut self.memory);
+        self.memory.stage = memory.stage;
+        let waited = config.database_patience.as_secs();
+        Err(Error::Refused(match memory.broken_dumps {
+            0 => format!("the SQL could not be made for {waited} s: {}", error.chain()),
+            dumps => format!("the SQL could not be made, {dumps} dumps broke; the last: {}", error.chain()),
+        }))
     }
 
     fn set_strays_aside(&self, seen: &Seen) -> Result<()> {
         let paths = &self.service.config.paths;
         for (stem, kind, reason) in strays(seen) {
-            let path = paths.trigger(&self.node, stem, kind);
-            refuse::set_aside(paths, &path, reason)?;
-            // A subscriber of the document waits for `.done` now. Deployed ones would take any for success.
-            if kind == Kind::SqlApplied && stem == Stem::Document {
+            refuse::set_aside(paths, &paths.trigger(&self.node, stem, kind), reason)?;
+            // A subscriber of the document waits for `.done` now. Deployed ones would take any for success, and one that
+            // waits for its SQL would find it too early.
+            if kind == Kind::SqlApplied && stem == Stem::Document && seen.open.is_none() {
                 refuse::answer_stray(paths, &self.node, reason)?;
             }
         }
@@ -95,7 +142,8 @@ impl Worker {
 
     /// It is the subscriber's turn; what was made ready appears if a kill came between, and too long a wait ends.
     async fn answered(&self, ground: &Ground, stem: Stem, since: SystemTime) -> Result<bool> {
-        act(show_answer(&self.service.config.paths, &self.node, stem)).await?;
+        let steps = show_answer(&self.service.config.paths, &self.node, stem);
+        blocking(move || disk::act(&steps)).await?;
         // A clock that was set back makes the wait longer, never shorter.
         let age = SystemTime::now().duration_since(since).unwrap_or(Duration::ZERO);
         if age < self.service.config.request_age {
@@ -105,38 +153,6 @@ impl Worker {
         let reason = format!("nobody said within {days} days whether the SQL could be applied");
         cleanup::expire(self, ground, stem, &reason).await.map(|()| true)
     }
-
-    /// What a failure in this stage leads to.
-    fn consequence(&mut self, stage: &Stage, error: &Error) -> Next {
-        let node = &self.node;
-        match (error.consequence(), stage) {
-            (Consequence::Nothing, _) => Next::Rest,
-            (Consequence::Refuse, _) => Next::Refuse(error.to_string()),
-            (Consequence::Retry, Stage::Updating(_)) => {
-                let since = *self.away_since.get_or_insert_with(Instant::now);
-                let patience = self.service.config.database_patience;
-                tracing::warn!(%node, error = error.chain(), "the SQL could not be made; it is tried again");
-                if since.elapsed() < patience {
-                    return Next::Rest;
-                }
-                Next::Refuse(format!(
-                    "the SQL could not be made for {} s: {}",
-                    patience.as_secs(),
-                    error.chain()
-                ))
-            }
-            (Consequence::Retry | Consequence::Stop, _) => Next::Fail,
-        }
-    }
-}
-
-enum Next {
-    /// Tell the subscriber.
-    Refuse(String),
-    /// Nothing more now.
-    Rest,
-    /// Tell the daemon.
-    Fail,
 }
 
 /// Brings a node to rest after a start: what was being finished is finished, what was being made is thrown away, what was
@@ -147,14 +163,17 @@ pub async fn settle(service: &Arc<Service>, node: &Node) -> Result<()> {
         node: node.clone(),
         cancel: CancellationToken::new(),
         claimed: Box::new(|| {}),
-        away_since: None,
+        memory: Memory::default(),
     };
     let ground = service.ground(node)?;
     match Stage::of(&look(&service.config.paths, node, &ground, None)) {
         Stage::CleaningUp(stem) => cleanup::clean_up(&worker, stem).await,
-        Stage::Refusing(stem) => refuse::withdraw(&worker, stem).await,
-        Stage::Updating(_) => update::throw_away(&worker).await,
-        Stage::Answered(stem, _) => act(show_answer(&service.config.paths, node, stem)).await,
+        Stage::Refusing(_) => wind_back(&worker, Then::Close).await.map(drop),
+        Stage::Updating(_) => wind_back(&worker, Then::BeginAgain).await.map(drop),
+        Stage::Answered(stem, _) => {
+            let steps = show_answer(&service.config.paths, node, stem);
+            blocking(move || disk::act(&steps)).await
+        }
         Stage::Applied(..) | Stage::Requested(_) | Stage::Refused | Stage::Done | Stage::Idle => Ok(()),
     }
 }
