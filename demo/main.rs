@@ -1,12 +1,14 @@
-//! `make demo`: the main job from end to end, on a throw-away PostgreSQL with a real Slony-I cluster, told step by step.
+//! `make demo`: the main job from end to end, on a throw-away PostgreSQL with a real Slony-I cluster, step by step.
 //!
-//! A remote site subscribes, applies its site logs, changes its mind, and in the end has the same rows as the origin. The
-//! program fails if it has not. `cargo test` runs it too.
+//! A remote site subscribes, applies its site logs, changes its mind, and in the end has the same rows as the origin;
+//! if it has not, the program fails. `cargo test` runs it too.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 mod telling;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
@@ -14,6 +16,7 @@ use std::time::Instant;
 use support::series::{SCHEMAS, schema_sql, seed_sql};
 use support::site::OWNER;
 use support::slony::ORIGIN;
+use support::station::log_name;
 use support::{Cluster, Comparison, Ingester, Site, Station, Writer};
 use telling::{excerpt, file, say, shell, step};
 
@@ -21,15 +24,17 @@ use telling::{excerpt, file, say, shell, step};
 const NODE: &str = "nso";
 
 /// The series that the writer writes to.
-const SERIES: [&str; 3] = ["hmi.m_45s", "mdi.fd_m_96m_lev18", "hmi.v_45s"];
+const SERIES: [&str; 3] = ["hmi.m_45s", "hmi.v_45s", "mdi.fd_m_96m_lev18"];
 
-/// What the site asks for at first, as people at sites write it, and what it has then.
-const FIRST: (&str, [&str; 2]) =
-    ("hmi.M_45s subscribe\nmdi.fd_M_96m_lev18 subscribe", [SERIES[0], SERIES[1]]);
+/// What the site asks for at first, as people at sites write it.
+const FIRST: &str = "hmi.M_45s subscribe\nmdi.fd_M_96m_lev18 subscribe";
 
-/// What it asks for later, and what it has in the end.
-const SECOND: (&str, [&str; 2]) =
-    ("hmi.V_45s subscribe\nmdi.fd_M_96m_lev18 unsubscribe", [SERIES[0], SERIES[2]]);
+/// What it asks for later.
+const SECOND: &str = "hmi.V_45s subscribe\nmdi.fd_M_96m_lev18 unsubscribe";
+
+/// What it has in the end, and what it had before.
+const SUBSCRIBED: [&str; 2] = ["hmi.m_45s", "hmi.v_45s"];
+const DROPPED: &str = "mdi.fd_m_96m_lev18";
 
 fn main() -> ExitCode {
     if is_filtered_out() {
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
     }
     let start = Instant::now();
     println!("A remote site subscribes to tables that Slony-I replicates, and gets exactly their changes.");
+    println!("(It takes ten seconds to start PostgreSQL and Slony-I.)");
     let cluster = Cluster::start(&schema_sql(), &seed_sql(), SCHEMAS);
     let home = cluster.server().socket_dir().to_owned();
     let is_equal = tell(&cluster);
@@ -67,20 +73,18 @@ fn tell(cluster: &Cluster) -> bool {
     step(1, "The operator starts the daemon");
     shell("subscription_manager --config manager.cfg run");
     station.start();
-    say("It watches the directory `triggers`, where sites drop files, and the archives as they appear.");
+    say("It watches `triggers`, where sites drop files, and cuts the archives down to what each site wants.");
 
     step(2, "The new site `nso` asks for two of the three series");
-    say(
-        "It drops a trigger file. The daemon answers with SQL: the tables, and their rows as they are just now.",
-    );
-    let cut = ask(&station, &site, FIRST.0);
-    say(&format!(
-        "`cut {cut}` says: the SQL holds all changes up to archive {cut}, and the first site log will be {}.",
-        cut + 1
-    ));
+    say("It drops a trigger file. The daemon answers with SQL: the tables, and their rows as they are now.");
+    let answer = ask(&station, &site, FIRST);
+    show_answer(&station, &site, &answer);
+    let cut = answer.cut;
 
-    step(3, "The site applies the SQL");
-    answer(&station, &site, &writer);
+    step(3, "The site applies the SQL and says so");
+    finish(&station, &site, &writer);
+    say("In the daemon's log:");
+    excerpt(&logged(&station));
 
     // The ingester borrows from here what it shares with the steps.
     thread::scope(|scope| {
@@ -89,24 +93,32 @@ fn tell(cluster: &Cluster) -> bool {
         follow(cluster, &station, &ingester, cut);
 
         step(5, "The site adds the third series and drops one of the first two, in one request");
-        let cut = ask(&station, &site, SECOND.0);
-        say(
-            "The writer goes on. Logs after the cut are held back until the site has the new table: it stops",
+        let Answer { cut, milliseconds, .. } = ask(&station, &site, SECOND);
+        file("triggers/nso.subscription_series.tgr", "the site asks, among others with these lines:");
+        excerpt(SECOND);
+        file(
+            "triggers/nso.subscription_series.sqldone",
+            &format!("after {milliseconds} ms the SQL is whole"),
         );
-        say("applying logs, applies the SQL, answers, and goes on with the logs after the one it had.");
+        say(&format!(
+            "The writer goes on. Logs after the cut, {cut}, are held back until the site has the new table."
+        ));
+        say("The site stops applying logs meanwhile, and then goes on with the log after the one it had.");
         {
             let _paused = ingester.pause();
-            answer(&station, &site, &writer);
+            finish(&station, &site, &writer);
         }
         ingester.await_counter(&station, cut + 20);
-        say(&format!("Since then it has applied site logs up to {}.", ingester.counter()));
+        say(&format!("Since then it has applied its site logs up to {}.", ingester.counter()));
 
-        step(6, "The writer stops, and every row at the site is compared with the original");
-        say(&format!("The writer ends after {} statements.", writer.rows()));
+        step(6, "The writer stops, and every row at the site is compared with the origin");
+        let statements = writer.rows();
         writer.stop();
         let counter = station.caught_up();
         ingester.await_counter(&station, counter);
-        say(&format!("The site has applied its last site log, {counter}."));
+        say(&format!(
+            "After {statements} statements of the writer the last site log is {counter}; it is applied."
+        ));
         compare(cluster, &site)
     })
 }
@@ -116,74 +128,101 @@ fn show_data_centre(cluster: &Cluster, station: &Station<'_>) {
     let server = cluster.server();
     let version = server.query("postgres", "select split_part(version(), ' ', 2)");
     let slony = server.query(ORIGIN, "select _jsoc.getModuleVersion()");
+    let [first, second, third] = SERIES;
     println!();
-    say(&format!("All of it lives in {}, here called `.`:", station.at("").display()));
+    say(&format!("What runs now, in {}:", station.at("..").canonicalize().expect("it exists").display()));
     say(&format!(
-        "- PostgreSQL {version} with the database `origin` of a data centre. A writer inserts, updates and"
+        "- PostgreSQL {version} with the database `origin` of a data centre, and a writer who inserts,"
     ));
-    say(&format!("  deletes there without a pause, in three series: {}.", SERIES.join(", ")));
+    say(&format!("  updates and deletes there without a pause, in {first}, {second} and {third};"));
     say(&format!(
-        "- Slony-I {slony}, which replicates them to `archiver`. There `slon -a ../archives` writes every"
+        "- Slony-I {slony}, which replicates these series to the database `archiver`, whose `slon -a`"
     ));
-    say("  change as SQL files with rising numbers, the archives.");
-    say("- the database of a remote site. It cannot reach the other two, only the files below.");
+    say("  writes all changes as SQL files with rising numbers, the archives;");
+    say("- the database of a remote site, which can reach none of this, only the files below.");
 }
 
-/// The site asks and gets its SQL; returns the cut.
-fn ask(station: &Station<'_>, site: &Site<'_>, lines: &str) -> u64 {
+/// What the daemon says in `.sqldone`.
+struct Answer {
+    text: String,
+    cut: u64,
+    /// From the trigger to the answer.
+    milliseconds: u128,
+}
+
+/// The site asks and gets its SQL.
+fn ask(station: &Station<'_>, site: &Site<'_>, lines: &str) -> Answer {
     let start = Instant::now();
     site.ask(station, lines);
-    file("triggers/nso.subscription_series.tgr", "by the site: its request");
-    excerpt(&format!("node {NODE}\narchive 0\nretention 21\ntapegroup 1\n{lines}\nend\n"));
     let text = site.await_sql(station);
     let milliseconds = start.elapsed().as_millis();
     let cut = text.lines().next().and_then(|line| line.strip_prefix("cut ")?.parse().ok());
     let Some(cut) = cut else { panic!("{text}\n{}", station.said()) };
-    file("triggers/nso.subscription_series.cfg", "by the daemon: the request is accepted");
-    for name in ["nso.createns.sql", "nso.subscribe_series.sql"] {
-        let bytes = station.read(&format!("triggers/{name}")).len();
-        file(&format!("triggers/{name}"), &format!("{bytes} bytes"));
+    Answer { text, cut, milliseconds }
+}
+
+/// All files of the first request.
+fn show_answer(station: &Station<'_>, site: &Site<'_>, answer: &Answer) {
+    let Answer { text, cut, milliseconds } = answer;
+    file("triggers/nso.subscription_series.tgr", "the site asks");
+    excerpt(&site.request(FIRST));
+    file("triggers/nso.subscription_series.cfg", "the daemon has accepted the request");
+    for name in ["triggers/nso.createns.sql", "triggers/nso.subscribe_series.sql"] {
+        file(name, &format!("{} bytes", station.read(name).len()));
     }
-    file("triggers/nso.subscription_series.sqldone", &format!("the SQL is whole, after {milliseconds} ms"));
-    excerpt(&text);
-    cut
+    file("triggers/nso.subscription_series.sqldone", &format!("after {milliseconds} ms the SQL is whole"));
+    excerpt(text);
+    let next = cut + 1;
+    say(&format!(
+        "`cut {cut}`: the SQL holds every change up to archive {cut}; site logs begin with {next}."
+    ));
 }
 
 /// The site applies the SQL, says so, and is told that its subscription is finished.
-fn answer(station: &Station<'_>, site: &Site<'_>, writer: &Writer) {
+fn finish(station: &Station<'_>, site: &Site<'_>, writer: &Writer) {
     shell(&format!("psql -U {OWNER} -f nso.createns.sql; psql -U {OWNER} -f nso.subscribe_series.sql"));
     site.apply_sql(station);
-    file("triggers/nso.subscription_series.sqlapplied", "by the site: the .cfg and a line `success true`");
+    file("triggers/nso.subscription_series.sqlapplied", "the site adds `success true` to the .cfg");
     let done = site.answer(station, true);
-    file("triggers/nso.subscription_series.done", "by the daemon: these are the site's series now");
+    file("triggers/nso.subscription_series.done", "the daemon has finished; the site's series are");
     excerpt(&done);
     say(&format!("The writer has executed {} statements so far.", writer.rows()));
 }
 
+/// The daemon's log of the request so far, without times and what the files have told already.
+fn logged(station: &Station<'_>) -> String {
+    let said = station.said();
+    let about = format!(" node={NODE}");
+    let lines = said.lines().filter_map(|line| Some(line.split_once(" INFO ")?.1));
+    let told = ["stage ", "the SQL ", "the site "];
+    let lines = lines.filter(|line| line.contains(&about) && !told.iter().any(|it| line.starts_with(it)));
+    lines.map(|line| line.to_owned() + "\n").collect()
+}
+
 /// Lets the site follow the writer for a while, and shows what it gets.
 fn follow(cluster: &Cluster, station: &Station<'_>, ingester: &Ingester<'_>, cut: u64) {
-    ingester.await_counter(station, cut + 50);
-    say(&format!(
-        "The daemon cuts each archive down to the series of {NODE}. The site feeds every one to psql, as the"
-    ));
     let server = cluster.server();
     let is_superuser =
         server.query("postgres", &format!("select rolsuper from pg_roles where rolname = '{OWNER}'"));
     assert_eq!(is_superuser, "f", "a site must not need a superuser");
-    say(&format!("role `{OWNER}`, which is no superuser. Since the cut:"));
-    let counter = ingester.counter();
-    let size = |path: std::path::PathBuf| path.metadata().map_or(0, |it| it.len());
-    let total = |directory: std::path::PathBuf| -> u64 {
-        (cut + 1..=counter).map(|number| size(directory.join(support::station::log_name(number)))).sum()
+    say(&format!(
+        "It feeds each one to psql, as the role `{OWNER}`, which is no superuser. After fifty of them:"
+    ));
+    ingester.await_counter(station, cut + 50);
+    let counters = cut + 1..=cut + 50;
+    let log = log_name(cut + 50);
+    let kilobytes = |directory: &Path| {
+        let bytes = counters
+            .clone()
+            .map(|counter| fs::metadata(directory.join(log_name(counter))).map(|it| it.len()));
+        bytes.sum::<Result<u64, _>>().expect("every log is there") / 1024
     };
     file(
-        &format!("../archives/{}", support::station::log_name(counter)),
-        &format!("{} archives, {} kB", counter - cut, total(cluster.archive_dir().to_owned()) / 1024),
+        &format!("archives/{log}"),
+        &format!("all changes; the fifty: {} kB", kilobytes(cluster.archive_dir())),
     );
-    file(
-        &format!("site_logs/nso/{}", support::station::log_name(counter)),
-        &format!("{} site logs, {} kB", counter - cut, total(station.at("site_logs/nso")) / 1024),
-    );
+    let site_logs = station.at("site_logs/nso");
+    file(&format!("site_logs/nso/{log}"), &format!("of its series only; {} kB", kilobytes(&site_logs)));
     shell("subscription_manager --config manager.cfg list");
     let listed = station.command(&["list"]);
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
@@ -192,27 +231,23 @@ fn follow(cluster: &Cluster, station: &Station<'_>, ingester: &Ingester<'_>, cut
 
 /// Prints the table, and returns whether nothing differs.
 fn compare(cluster: &Cluster, site: &Site<'_>) -> bool {
-    let server = cluster.server();
-    println!("\n    {:<24}{:>8}   equal", "series", "rows");
+    let of = |series| Comparison::of(cluster.server(), series, ORIGIN, site.database());
+    println!("\n   {:<24}{:>8}   equal", "series", "rows");
     let mut is_equal = true;
-    for series in SECOND.1 {
-        let found = Comparison::of(server, series, ORIGIN, site.database());
-        let verdict = match found.is_equal() {
-            true => "yes".to_owned(),
-            false => format!(
-                "NO: {} rows only at the origin, {} only at the site",
-                found.missing.len(),
-                found.extra.len()
-            ),
+    for series in SUBSCRIBED {
+        let found = of(series);
+        let verdict = if found.is_equal() {
+            "yes".to_owned()
+        } else {
+            format!("NO: {} rows are missing, {} should not be there", found.missing.len(), found.extra.len())
         };
-        println!("    {series:<24}{:>8}   {verdict}", found.rows);
+        println!("   {series:<24}{:>8}   {verdict}", found.rows);
         is_equal &= found.is_equal();
     }
     println!();
-    let dropped = SERIES[1];
-    let found = Comparison::of(server, dropped, ORIGIN, site.database());
+    let found = of(DROPPED);
     say(&format!(
-        "{dropped} was dropped: its table stays at the site as it was then; {} of its {} rows differ.",
+        "{DROPPED}, which was dropped, stays at the site as it was: {} of its {} rows are not there.",
         found.missing.len(),
         found.rows
     ));

@@ -1,7 +1,7 @@
-//! How the demo speaks: plain text, at most 110 columns.
+//! How the demo speaks: plain text, about 110 columns at the most.
 
 /// Where a line is cut off.
-const WIDTH: usize = 100;
+const WIDTH: usize = 90;
 
 /// The title of a step.
 pub(crate) fn step(number: u32, title: &str) {
@@ -20,7 +20,7 @@ pub(crate) fn shell(command: &str) {
 
 /// A file that appears, and who wrote it or how large it is.
 pub(crate) fn file(name: &str, remark: &str) {
-    println!("   {name:<50} {remark}");
+    println!("   {name:<56} {remark}");
 }
 
 /// The content of a small file.

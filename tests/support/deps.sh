@@ -9,19 +9,13 @@ set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 
-say() { echo "make deps: $*"; }
+say() { echo make deps: "$@"; }
 fail() { say "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null; }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif has sudo; then
-        sudo "$@"
-    else
-        fail "this needs root, and there is no sudo. Run as root: $*"
-    fi
-}
+sudo=()
+[ "$(id -u)" = 0 ] || sudo=(sudo)
+as_root() { "${sudo[@]}" "$@"; }
 
 # ---- What is missing ---------------------------------------------------------------------------------------------
 
@@ -54,7 +48,7 @@ fi
 # The directories that may hold PostgreSQL's programs, the best first.
 postgres_directories() {
     pg_config --bindir 2>/dev/null || true
-    printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV
+    printf '%s\n' /usr/lib/postgresql/[0-9]*/bin | sort -rV
     printf '%s\n' "${PATH//:/$'\n'}"
 }
 
@@ -130,7 +124,7 @@ install_packages() {
         as_root mkdir -p "${no_main_cluster%/*}"
         echo 'create_main_cluster = false' | as_root tee "$no_main_cluster" >/dev/null
     fi
-    say "apt-get install ${packages[*]}"
+    say "${sudo[@]}" "apt-get install ${packages[*]}"
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install --yes --quiet --no-install-recommends "${packages[@]}"
 }
@@ -138,7 +132,11 @@ install_packages() {
 if [ ${#packages[@]} -gt 0 ] || [ $slony = missing ]; then
     has apt-get || fail "there is no apt-get here. Please install: ${list:2}" \
         "(programs: cc, cargo, curl, initdb, postgres, psql, pg_dump, slon, slonik; Slony-I 2.2 for that PostgreSQL)"
-    say "apt-get update"
+    if [ ${#sudo[@]} -gt 0 ] && ! has sudo; then
+        [ $slony = present ] || name_postgres_packages
+        fail "this needs root, and there is no sudo; as root: apt-get install ${packages[*]}"
+    fi
+    say "${sudo[@]}" "apt-get update"
     as_root apt-get update --quiet
     [ $slony = present ] || name_postgres_packages
     install_packages
@@ -148,8 +146,8 @@ fi
 
 if [ $rust = missing ]; then
     if has rustup; then
-        say "rustup has no such toolchain as its default; \`rustup default stable && rustup update\` makes it so"
-        exit 1
+        # Which toolchains are there, and which is the default, is their owner's decision.
+        fail "the default toolchain of rustup is too old or missing: rustup default stable && rustup update stable"
     fi
     say "rustup, from https://sh.rustup.rs, puts the stable toolchain, rustfmt and clippy into ~/.cargo and ~/.rustup"
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |

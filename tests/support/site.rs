@@ -61,8 +61,12 @@ impl<'c> Site<'c> {
 
     /// A request: the lines `node`, the given ones and `end`.
     pub fn ask(&self, station: &Station<'_>, lines: &str) {
-        let text = format!("node {}\narchive 0\nretention 21\ntapegroup 1\n{lines}\nend\n", self.node);
-        station.drop_file(&format!("{}.subscription_series.tgr", self.node), &text);
+        station.drop_file(&format!("{}.subscription_series.tgr", self.node), &self.request(lines));
+    }
+
+    /// The text of that request.
+    pub fn request(&self, lines: &str) -> String {
+        format!("node {}\narchive 0\nretention 21\ntapegroup 1\n{lines}\nend\n", self.node)
     }
 
     /// Waits for the SQL and returns the text of `.sqldone`.
