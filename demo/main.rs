@@ -7,11 +7,10 @@
 mod support;
 mod telling;
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Instant;
+use std::{env, fs, thread};
 
 use support::series::{SCHEMAS, schema_sql, seed_sql};
 use support::site::OWNER;
@@ -57,10 +56,16 @@ fn main() -> ExitCode {
     if is_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Whether `cargo test NAME` means other tests.
+/// Whether the arguments of `cargo test` mean other tests, or only want to know what there is.
 fn is_filtered_out() -> bool {
-    let mut names = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
-    names.peek().is_some() && !names.any(|name| "demo".contains(&name))
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if has("--list") && !has("--ignored") {
+        println!("demo: test");
+    }
+    let mut names = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
+    let is_named = names.peek().is_none() || names.any(|name| "demo".contains(name.as_str()));
+    has("--list") || has("--ignored") || !is_named
 }
 
 /// The six steps; returns whether the site equals the origin.
