@@ -11,7 +11,7 @@ use std::{env, fs, thread};
 
 use support::series::{ODD, STANDARD};
 use support::slony::{ARCHIVER, ORIGIN};
-use support::{Cluster, Server, Writer, wait};
+use support::{Cluster, Comparison, Server, Writer, wait};
 
 /// Set in a child of this test binary that is there to be killed.
 const CHILD: &str = "SUBSCRIPTION_MANAGER_FIXTURE_CHILD";
@@ -32,6 +32,41 @@ fn a_server_answers_and_goes() {
     drop(server);
     assert!(!home.exists());
     assert_eq!(processes_in(&home), [] as [u32; 0]);
+}
+
+#[test]
+fn a_comparison_sees_every_difference() {
+    let server = Server::start();
+    for database in ["original", "copy"] {
+        server.create_database(database);
+        server.execute(
+            database,
+            "create table t (k int primary key, v text);\n\
+             insert into t values (1, 'a'), (2, null), (3, E'two\\nlines'), (4, ''), (5, 'x ')",
+        );
+    }
+    let compare = || {
+        let found = Comparison::of(&server, "t", "original", "copy");
+        assert_eq!(found.is_equal(), found.missing.is_empty() && found.extra.is_empty());
+        (found.rows, found.missing, found.extra)
+    };
+    assert_eq!(compare(), (5, vec![], vec![]));
+    for (tampering, missing, extra) in [
+        ("update t set v = 'A' where k = 1", vec!["(1,a)"], vec!["(1,A)"]),
+        ("update t set v = '' where k = 2", vec!["(2,)"], vec!["(2,\"\")"]),
+        ("update t set v = null where k = 4", vec!["(4,\"\")"], vec!["(4,)"]),
+        ("update t set v = 'x' where k = 5", vec!["(5,\"x \")"], vec!["(5,x)"]),
+        ("delete from t where k = 3", vec!["(3,\"two\nlines\")"], vec![]),
+        ("insert into t values (6, 'a')", vec![], vec!["(6,a)"]),
+        ("alter table t drop constraint t_pkey; insert into t values (1, 'a')", vec![], vec!["(1,a)"]),
+    ] {
+        // The copy is as it was after every one.
+        server.execute("copy", &format!("create table kept as table t; {tampering}"));
+        let (missing, extra) = (missing.into_iter(), extra.into_iter());
+        let expected = (5, missing.map(str::to_owned).collect(), extra.map(str::to_owned).collect());
+        assert_eq!(compare(), expected, "{tampering}");
+        server.execute("copy", "truncate t; insert into t table kept; drop table kept");
+    }
 }
 
 #[test]

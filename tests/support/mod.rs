@@ -9,7 +9,9 @@
     reason = "every test binary compiles this module for itself and uses a part of it"
 )]
 
+pub mod compare;
 pub mod home;
+pub mod ingester;
 pub mod postgres;
 pub mod programs;
 pub mod series;
@@ -19,6 +21,8 @@ pub mod station;
 pub mod wait;
 pub mod writer;
 
+pub use compare::Comparison;
+pub use ingester::Ingester;
 pub use postgres::Server;
 pub use site::Site;
 pub use slony::Cluster;

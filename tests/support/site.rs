@@ -1,7 +1,7 @@
 //! A remote site: a database of its own, a role without special rights, plain psql.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use super::slony::ARCHIVER;
@@ -61,8 +61,12 @@ impl<'c> Site<'c> {
 
     /// A request: the lines `node`, the given ones and `end`.
     pub fn ask(&self, station: &Station<'_>, lines: &str) {
-        let text = format!("node {}\narchive 0\nretention 21\ntapegroup 1\n{lines}\nend\n", self.node);
-        station.drop_file(&format!("{}.subscription_series.tgr", self.node), &text);
+        station.drop_file(&format!("{}.subscription_series.tgr", self.node), &self.request(lines));
+    }
+
+    /// The text of that request.
+    pub fn request(&self, lines: &str) -> String {
+        format!("node {}\narchive 0\nretention 21\ntapegroup 1\n{lines}\nend\n", self.node)
     }
 
     /// Waits for the SQL and returns the text of `.sqldone`.
@@ -109,12 +113,17 @@ impl<'c> Site<'c> {
         text.parse().expect("a counter")
     }
 
+    /// Where a site log lies once it is published for the node.
+    pub fn log(&self, station: &Station<'_>, counter: u64) -> PathBuf {
+        station.at(&format!("site_logs/{}/{}", self.node, log_name(counter)))
+    }
+
     /// Applies what is published for the node, one log after the other, as long as the next is there.
     #[track_caller]
     pub fn apply_logs(&self, station: &Station<'_>) -> u64 {
         let mut counter = self.counter();
         loop {
-            let path = station.at(&format!("site_logs/{}/{}", self.node, log_name(counter + 1)));
+            let path = self.log(station, counter + 1);
             if !path.exists() {
                 return counter;
             }

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# `make deps`: installs what is missing of what this project needs on Debian and Ubuntu, and says so; otherwise silent.
+#
+#   deps.sh build   a C compiler and a Rust toolchain: enough for `make build`
+#   deps.sh         these, PostgreSQL and Slony-I: what the tests and the demo run
+#
+# Programs are looked for where tests/support/programs.rs looks. Nothing that is installed is changed.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+
+say() { echo make deps: "$@"; }
+fail() { say "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null; }
+
+sudo=()
+[ "$(id -u)" = 0 ] || sudo=(sudo)
+as_root() { "${sudo[@]}" "$@"; }
+
+# ---- What is missing ---------------------------------------------------------------------------------------------
+
+packages=()   # without those of PostgreSQL and Slony-I, whose names depend on a version
+missing=()    # in words
+
+# rustc lets cc link, and the C sources of some crates are compiled.
+if ! has cc || [ ! -e /usr/include/stdio.h ]; then
+    missing+=("a C compiler")
+    packages+=(gcc libc6-dev)
+fi
+
+# Whether cargo is as new as Cargo.toml demands.
+cargo_is_ready() {
+    has cargo || return 1
+    local wanted present
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    present=$(cargo --version 2>/dev/null) || return 1
+    present=${present#cargo }
+    [ "$(printf '%s\n' "$wanted" "${present%%[ -]*}" | sort -V | head -n 1)" = "$wanted" ]
+}
+
+rust=present
+if ! cargo_is_ready; then
+    rust=missing
+    missing+=("Rust $(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml) or newer")
+    has curl || packages+=(curl ca-certificates)
+fi
+
+# The directories that may hold PostgreSQL's programs, the best first.
+postgres_directories() {
+    pg_config --bindir 2>/dev/null || true
+    printf '%s\n' /usr/lib/postgresql/[0-9]*/bin | sort -rV
+    printf '%s\n' "${PATH//:/$'\n'}"
+}
+
+# The first of them with the program in it.
+directory_of() {
+    local directory
+    while read -r directory; do
+        if [ -x "$directory/$1" ]; then
+            echo "$directory"
+            return
+        fi
+    done < <(postgres_directories)
+}
+
+bindir=''
+server=present
+slony=present
+if [ "${1:-all}" = all ]; then
+    bindir=$(directory_of initdb)
+    if [ -z "$bindir" ]; then
+        server=missing
+        missing+=("a PostgreSQL server")
+    fi
+    # The server loads a module of Slony-I, so that it must be there for this version.
+    libdir=$([ -x "$bindir/pg_config" ] && "$bindir/pg_config" --pkglibdir || echo "${bindir%/bin}/lib")
+    if [ -z "$bindir" ] || [ -z "$(directory_of slon)" ] || [ -z "$(directory_of slonik)" ] ||
+        ! compgen -G "$libdir/slony1_funcs*.so" >/dev/null; then
+        slony=missing
+        missing+=("Slony-I")
+    fi
+fi
+
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+list=$(printf ', %s' "${missing[@]}")
+say "not installed yet: ${list:2}"
+
+# ---- Packages ----------------------------------------------------------------------------------------------------
+
+# The versions of PostgreSQL for which the distribution has Slony-I, the highest first.
+versions_with_slony() {
+    apt-cache pkgnames postgresql- | sed -n 's/^postgresql-\([0-9]*\)-slony1-2$/\1/p' | sort -rn
+}
+
+# Adds to `packages` what the server and Slony-I are called here.
+name_postgres_packages() {
+    local version='' candidate
+    case $bindir in
+    /usr/lib/postgresql/*/bin)
+        version=${bindir#/usr/lib/postgresql/}
+        version=${version%/bin}
+        ;;
+    ?*) fail "Slony-I is missing for the PostgreSQL in $bindir, which is no package: build it for that one" ;;
+    esac
+    for candidate in $(versions_with_slony); do
+        if [ -z "$version" ] || [ "$version" = "$candidate" ]; then
+            packages+=("postgresql-$candidate-slony1-2" slony1-2-bin)
+            [ $server = present ] || packages+=("postgresql-$candidate")
+            return
+        fi
+    done
+    fail "apt has no package postgresql-${version:-<version>}-slony1-2 (on Ubuntu it is in \`universe\`)"
+}
+
+# A packaged server makes a database cluster and starts it when it is installed. The tests start their own, so on a
+# machine without PostgreSQL that is prevented for as long as the packages are installed.
+no_main_cluster=/etc/postgresql-common/createcluster.d/subscription-manager.conf
+
+install_packages() {
+    if [ $server = missing ]; then
+        say "no database cluster is created or started; \`pg_createcluster\` does that if you want one"
+        trap 'as_root rm -f "$no_main_cluster"' EXIT
+        as_root mkdir -p "${no_main_cluster%/*}"
+        echo 'create_main_cluster = false' | as_root tee "$no_main_cluster" >/dev/null
+    fi
+    say "${sudo[@]}" "apt-get install ${packages[*]}"
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --quiet --no-install-recommends "${packages[@]}"
+}
+
+if [ ${#packages[@]} -gt 0 ] || [ $slony = missing ]; then
+    has apt-get || fail "there is no apt-get here. Please install: ${list:2}" \
+        "(programs: cc, cargo, curl, initdb, postgres, psql, pg_dump, slon, slonik; Slony-I 2.2 for that PostgreSQL)"
+    if [ ${#sudo[@]} -gt 0 ] && ! has sudo; then
+        [ $slony = present ] || name_postgres_packages
+        fail "this needs root, and there is no sudo; as root: apt-get install ${packages[*]}"
+    fi
+    say "${sudo[@]}" "apt-get update"
+    as_root apt-get update --quiet
+    [ $slony = present ] || name_postgres_packages
+    install_packages
+fi
+
+# ---- Rust --------------------------------------------------------------------------------------------------------
+
+if [ $rust = missing ]; then
+    if has rustup; then
+        # Which toolchains are there, and which is the default, is their owner's decision.
+        fail "the default toolchain of rustup is too old or missing: rustup default stable && rustup update stable"
+    fi
+    say "rustup, from https://sh.rustup.rs, puts the stable toolchain, rustfmt and clippy into ~/.cargo and ~/.rustup"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+        RUSTUP_INIT_SKIP_PATH_CHECK=yes sh -s -- -y --quiet --no-modify-path --profile minimal -c rustfmt -c clippy
+fi
