@@ -32,7 +32,7 @@ impl Feed {
     #[track_caller]
     pub(crate) fn until(&self, station: &Station<'_>, counter: u64) {
         let first = station.counter().expect("the splitter has begun") + 1;
-        for counter in first..=counter {
+        for counter in (first..=counter).filter(|counter| !self.path(*counter).exists()) {
             let bytes = fs::read(self.from.join(log_name(counter))).expect("read an archive");
             self.put(counter, &bytes);
         }
