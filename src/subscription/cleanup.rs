@@ -15,7 +15,7 @@ use crate::protocol::{Done, Kind, OpenRequest, Outcome, Site, Stem};
 pub(super) fn take_outcome(worker: &Worker, ground: &Ground, stem: Stem, outcome: &Outcome) -> Result<()> {
     if let Some((open, cut)) = ground.open.as_ref().and_then(|open| Some((open, open.cut()?))) {
         let request = ground.request(open)?;
-        let failure = decide::verdict(outcome, &request, cut.counter).err();
+        let failure = decide::verdict(outcome, &request, decide::limit(open.site, cut)).err();
         write_cleanup(worker, ground, open, failure)?;
     }
     disk::remove(&worker.service.config.paths.trigger(&worker.node, stem, Kind::SqlApplied))

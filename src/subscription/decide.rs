@@ -220,20 +220,28 @@ pub fn finish(paths: &Paths, site: &SitePaths, node: &Node, stem: Stem) -> Vec<S
     steps
 }
 
-/// What the subscriber's word leads to: `Ok` to finish, the reason to roll back.
-pub fn verdict(outcome: &Outcome, request: &Request, cut: Counter) -> Result<(), String> {
+/// What the subscriber's word leads to: `Ok` to finish, the reason to roll back. `limit` is the last log that the site may
+/// have applied, see [`limit`].
+pub fn verdict(outcome: &Outcome, request: &Request, limit: Option<Counter>) -> Result<(), String> {
     if !outcome.success {
         return Err("the site could not apply the SQL".into());
     }
     match outcome.counter {
-        Some(counter) if counter > cut => Err(format!(
-            "the site has applied logs up to {counter}, but the SQL holds the state of {cut}: ask again with a new request"
+        Some(counter) if limit.is_some_and(|limit| counter > limit) => Err(format!(
+            "the site has applied logs up to {counter}, but the SQL holds the state of {}: ask again with a new request",
+            limit.unwrap_or_default()
         )),
         _ if request.id.is_some() && outcome.id != request.id => {
             Err("the answer is not about the open request: its line `request` differs".into())
         }
         _ => Ok(()),
     }
+}
+
+/// The last log that a site may have applied when it says that it has applied the SQL. None where a known site got no rows:
+/// logs after the cut were published for it all the while.
+pub fn limit(site: Site, cut: &Cut) -> Option<Counter> {
+    (site == Site::New || cut.fenced).then_some(cut.counter)
 }
 
 /// The open request without its cut: where an interrupted one begins again.
@@ -300,12 +308,16 @@ mod tests {
 
     #[test]
     fn a_claim_beyond_the_cut_is_refused() {
-        let cut = Counter::parse("10").unwrap();
+        let cut = |fenced| Cut { counter: Counter::parse("10").unwrap(), fenced, list: list(&["a.b"]) };
+        assert_eq!(limit(Site::Known, &cut(false)), None, "a request that only unsubscribes");
+        assert_eq!(limit(Site::New, &cut(false)), limit(Site::Known, &cut(true)));
+        let cut = limit(Site::Known, &cut(true));
         let word = |text: &str| Outcome::parse(text.as_bytes()).unwrap();
         let plain = request("a.b subscribe\n");
         assert!(verdict(&word("success true\n"), &plain, cut).is_ok());
         assert!(verdict(&word("counter 10\nsuccess true\n"), &plain, cut).is_ok());
         assert!(verdict(&word("counter 11\nsuccess true\n"), &plain, cut).is_err());
+        assert!(verdict(&word("counter 11\nsuccess true\n"), &plain, None).is_ok());
         assert!(verdict(&word("success false\n"), &plain, cut).is_err());
         let named = request("request r1\na.b subscribe\n");
         assert!(verdict(&word("request r1\nsuccess true\n"), &named, cut).is_ok());

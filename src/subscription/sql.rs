@@ -39,6 +39,8 @@ pub(super) struct Frame<'a> {
     pub site: Site,
     /// The state that the SQL holds.
     pub cut: Counter,
+    /// Whether a known site must not be past the cut: only where the SQL holds rows.
+    pub fenced: bool,
 }
 
 impl Frame<'_> {
@@ -54,7 +56,8 @@ impl Frame<'_> {
     }
 
     /// A new site starts at the cut. A known one stays where it is, which must not be behind the cut's back: what it had
-    /// applied after the cut would come a second time for the new series.
+    /// applied after the cut would come a second time for the new series. Without a new series it may be anywhere: it
+    /// goes on applying logs while its request is open.
     fn tracking(&self) -> String {
         let table = format!("{}.sl_archive_tracking", quote_identifier(&format!("_{}", self.cluster)));
         let cut = self.cut;
@@ -63,6 +66,7 @@ impl Frame<'_> {
                 "delete from {table};\n\
                  insert into {table} (at_counter, at_created, at_applied) values ({cut}, now(), now());\n"
             ),
+            Site::Known if !self.fenced => String::new(),
             Site::Known => block(&format!(
                 "declare
   at bigint := (select at_counter from {table});
@@ -148,8 +152,19 @@ mod tests {
         let node: Node = "nso".parse().unwrap();
         for site in [Site::New, Site::Known] {
             let cut = Counter::parse("7").unwrap();
-            let frame = Frame { node: &node, owner: "slony", cluster: "jsoc", encoding: "UTF8", site, cut };
+            let mut frame = Frame {
+                node: &node,
+                owner: "slony",
+                cluster: "jsoc",
+                encoding: "UTF8",
+                site,
+                cut,
+                fenced: true,
+            };
             assert!(frame.head().starts_with("\\set ON_ERROR_STOP on\nstart transaction;\n"));
+            assert!(frame.tracking().contains("sl_archive_tracking"));
+            frame.fenced = false;
+            assert_eq!(frame.tracking().is_empty(), site == Site::Known, "a site without new rows may go on");
             assert!(frame.tail().starts_with("commit;\n"));
         }
         assert!(createns("slony", "").starts_with("\\set ON_ERROR_STOP on\n"));

@@ -195,6 +195,7 @@ async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
         encoding: &encoding,
         site: open.site,
         cut: cut.counter,
+        fenced: cut.fenced,
     };
     let dump = Dump {
         session: snapshot.session(),
