@@ -13,6 +13,9 @@ fn well_past(station: &Station<'_>, counter: u64) -> u64 {
 /// Asks for the second series, with a site that fetches all the while, and answers.
 #[track_caller]
 fn fetching_meanwhile(station: &Station<'_>, site: &Site<'_>, success: bool) {
+    // It has logs before the cut already.
+    let begun = station.counter().expect("it splits");
+    station.wait_for("a log", || station.logs("nso").last().filter(|last| **last > begun).copied());
     site.ask(station, "fence.b subscribe");
     let sqldone = format!("triggers/{}.subscription_series.sqldone", site.node());
     station.wait_for("the SQL", || {
@@ -85,7 +88,8 @@ fn a_request_that_only_unsubscribes_holds_nothing_back() {
         "the old list holds until the request is finished"
     );
     site.apply_sql(&station);
-    site.answer(&station, true);
+    let done = site.answer_with(&station, &format!("counter {}\nsuccess true\n", site.counter()));
+    assert_eq!(done, "success true\nfence.b\n");
     let last = station.logs("nso").last().copied().expect("a log");
     assert_eq!(
         only_logs(&contents(&station), "nso", cut + 1, last),

@@ -29,7 +29,16 @@ use support::series::{HOSTILE, SCHEMAS, quote_literal, schema_sql, seed_sql};
 
 /// One schema for each subject, with the series `a`, `b` and `c` in it; `a` has a sequence.
 const SUBJECTS: &[&str] = &[
-    "flow", "outcomes", "couple", "fence", "still", "supersede", "deployed", "packing", "restart", "hostile",
+    "flow",
+    "outcomes",
+    "couple",
+    "fence",
+    "still",
+    "supersede",
+    "deployed",
+    "packing",
+    "restart",
+    "hostile",
 ];
 
 /// Series that take seconds to dump where a station says `dump_rate=300000`.

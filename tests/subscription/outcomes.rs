@@ -107,10 +107,7 @@ fn a_known_site_fails_and_then_succeeds() {
     assert_eq!((station.logs("nso.new"), station.logs("nso.held")), (after.clone(), after));
     assert_eq!(station.logs("nso").last(), Some(&cut), "the fence holds");
     let done = site.answer(station, false);
-    assert_eq!(
-        done,
-        "success false\nreason the site could not apply the SQL\noutcomes.a\noutcomes.c\n"
-    );
+    assert_eq!(done, "success false\nreason the site could not apply the SQL\noutcomes.a\noutcomes.c\n");
     case.assert_tree(nothing(), &[registered, old(last)]);
     case.assert_equal(&before);
 
@@ -123,10 +120,7 @@ fn a_known_site_fails_and_then_succeeds() {
     let last = case.go_on();
     assert_eq!(site.answer(station, true), "success true\noutcomes.a\noutcomes.b\n");
     let registered = node(station, "nso", &[(first + 1, &before), (cut + 1, &list)]);
-    case.assert_tree(
-        nothing(),
-        &[registered, old(cut), logs(cluster(), "nso", &list, cut + 1, last)],
-    );
+    case.assert_tree(nothing(), &[registered, old(cut), logs(cluster(), "nso", &list, cut + 1, last)]);
     case.assert_equal(&list);
     assert_eq!(site.query("select last_value from outcomes.a_seq"), {
         cluster().server().query(crate::support::slony::ARCHIVER, "select last_value from outcomes.a_seq")

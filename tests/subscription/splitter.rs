@@ -75,7 +75,9 @@ fn an_archive_that_is_not_understood_stops_the_splitter_and_nothing_else() {
     let odd = go_on();
     feed.until(&station, odd - 1);
     let archive = feed.original(odd);
-    let at = archive.find("------------------------------------------------------------------\n-- End Of").expect("a trailer");
+    let at = archive
+        .find("------------------------------------------------------------------\n-- End Of")
+        .expect("a trailer");
     let (body, trailer) = archive.split_at(at);
     let line = body.lines().count() + 1;
     feed.put(odd, format!("{body}alter table still.a add column surprise int;\n{trailer}").as_bytes());

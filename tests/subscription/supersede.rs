@@ -30,7 +30,8 @@ fn a_request_is_superseded_during_its_dump() {
     site.ask(&station, "supersede.b subscribe");
     // The old dump would take half a minute.
     let sqldone = station.wait_for("the answer", || {
-        let series = std::fs::read_to_string(station.at("triggers/nso.subscribe_series.sql")).unwrap_or_default();
+        let series =
+            std::fs::read_to_string(station.at("triggers/nso.subscribe_series.sql")).unwrap_or_default();
         assert!(!series.contains("still"), "the SQL of the old request appears");
         let path = station.at("triggers/nso.subscription_series.sqldone");
         std::fs::read_to_string(path).ok()

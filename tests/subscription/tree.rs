@@ -28,7 +28,9 @@ pub(crate) fn assert_contents(found: &Contents, expected: &Contents) {
     let differing: Vec<String> = names
         .into_iter()
         .filter(|name| found.get(*name) != expected.get(*name))
-        .map(|name| format!("{name}\n  found:    {:?}\n  expected: {:?}", found.get(name), expected.get(name)))
+        .map(|name| {
+            format!("{name}\n  found:    {:?}\n  expected: {:?}", found.get(name), expected.get(name))
+        })
         .collect();
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
@@ -46,7 +48,8 @@ pub(crate) fn node(station: &Station<'_>, node: &str, cuts: &[(u64, &[&str])]) -
         let lines: String = list.iter().map(|name| format!("{name}{}\n", sequence(name))).collect();
         format!("from {from}\n{lines}")
     };
-    let list: String = cuts.last().into_iter().flat_map(|(_, list)| *list).map(|name| format!("{name}\n")).collect();
+    let list: String =
+        cuts.last().into_iter().flat_map(|(_, list)| *list).map(|name| format!("{name}\n")).collect();
     let at = |path: &str| station.at(path).display().to_string();
     Contents::from([
         (format!("etc/{node}.cuts"), cuts.iter().map(section).collect()),
@@ -71,8 +74,7 @@ pub(crate) fn logs(cluster: &Cluster, directory: &str, list: &[&str], from: u64,
     let at = |path: &str| control.at(path);
     fs::create_dir(at("site_logs/control")).expect("create a directory");
     fs::write(at("etc/control.lst"), lines).expect("write a list");
-    let registry =
-        format!("{}\t{}\n", at("site_logs/control").display(), at("etc/control.lst").display());
+    let registry = format!("{}\t{}\n", at("site_logs/control").display(), at("etc/control.lst").display());
     fs::write(at("etc/slon_parser.cfg"), registry).expect("write a registry");
     fs::write(at("work/split.counter"), format!("{}\n", from - 1)).expect("write a counter");
     let output = control.command(&["split", "--until", &to.to_string()]);

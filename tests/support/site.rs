@@ -87,9 +87,15 @@ impl<'c> Site<'c> {
     /// Says how it went, waits for `.done` and removes it.
     #[track_caller]
     pub fn answer(&self, station: &Station<'_>, success: bool) -> String {
+        self.answer_with(station, &format!("success {success}\n"))
+    }
+
+    /// As [`Site::answer`], with these lines behind those of the request.
+    #[track_caller]
+    pub fn answer_with(&self, station: &Station<'_>, lines: &str) -> String {
         let cfg = station.read(&format!("triggers/{}.subscription_series.cfg", self.node));
         let name = format!("{}.subscription_series.sqlapplied", self.node);
-        station.drop_file(&name, &format!("{cfg}success {success}\n"));
+        station.drop_file(&name, &format!("{cfg}{lines}"));
         let done = station.await_file(&format!("{}.subscription_series.done", self.node));
         fs::remove_file(station.at(&format!("triggers/{}.subscription_series.done", self.node)))
             .expect("remove .done");
@@ -147,13 +153,16 @@ impl<'c> Site<'c> {
     #[track_caller]
     pub fn assert_is(&self, station: &Station<'_>, original: &Original) {
         let last = original.counter;
-        station.wait_for("the site logs", || {
-            (self.apply_logs_until(station, last) >= last).then_some(())
-        });
+        station.wait_for("the site logs", || (self.apply_logs_until(station, last) >= last).then_some(()));
         assert_eq!(self.counter(), last, "{} has run past the original that it is compared with", self.node);
         for (series, there) in &original.rows {
             let here = self.server.query(&self.database, &rows(series));
-            assert!(here == *there, "{series} differs at {} after log {last}:\n{}", self.node, differing(&here, there));
+            assert!(
+                here == *there,
+                "{series} differs at {} after log {last}:\n{}",
+                self.node,
+                differing(&here, there)
+            );
         }
     }
 
