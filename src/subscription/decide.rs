@@ -105,8 +105,13 @@ pub fn forget_answers(paths: &Paths, node: &Node) -> Vec<Step> {
             steps.push(Step::Remove(paths.trigger(node, stem, kind)));
         }
     }
-    steps.extend(sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))));
+    steps.extend(forget_sql(paths, node));
     steps
+}
+
+/// Removes the SQL that was shown.
+pub fn forget_sql(paths: &Paths, node: &Node) -> Vec<Step> {
+    sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))).collect()
 }
 
 /// Removes what was made for an answer and not shown.
@@ -214,7 +219,7 @@ pub fn finish(paths: &Paths, site: &SitePaths, node: &Node, stem: Stem) -> Vec<S
         .into_iter()
         .map(|kind| Step::Remove(trigger(kind)))
         .collect();
-    steps.extend(sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))));
+    steps.extend(forget_sql(paths, node));
     steps.push(Step::Remove(site.open_request.clone()));
     steps.push(Step::Rename { from: trigger(Kind::Cleanup), to: trigger(Kind::Done) });
     steps

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::decide::{forget_ready, roll_back};
+use super::decide::{forget_ready, forget_sql, roll_back};
 use super::service::act;
 use super::worker::Worker;
 use crate::disk;
@@ -28,6 +28,8 @@ pub(super) async fn withdraw(worker: &Worker, stem: Stem) -> Result<()> {
     let ground = service.ground(node)?;
     let mut steps = roll_back(&service.config.paths, &ground.site, &ground.registry);
     steps.extend(forget_ready(&service.config.paths, node));
+    // It was shown if nobody answered for too long.
+    steps.extend(forget_sql(&service.config.paths, node));
     steps.push(Step::Remove(service.config.paths.trigger(node, stem, Kind::Accepted)));
     steps.push(Step::Remove(ground.site.open_request));
     act(steps).await?;
