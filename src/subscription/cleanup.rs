@@ -22,7 +22,7 @@ pub(super) async fn take_outcome(
     let Some((open, cut)) = ground.open.as_ref().and_then(|open| Some((open, open.cut()?))) else {
         return Ok(());
     };
-    match decide::verdict(outcome, &ground.request(open)?, cut.counter) {
+    match decide::verdict(outcome, &ground.request(open)?, decide::limit(open.site, cut)) {
         Verdict::Another => {
             return refuse::set_aside(paths, &said, "it speaks of another request than the open one");
         }

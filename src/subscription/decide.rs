@@ -106,8 +106,13 @@ pub fn forget_answers(paths: &Paths, node: &Node) -> Vec<Step> {
             steps.push(Step::Remove(paths.trigger(node, stem, kind)));
         }
     }
-    steps.extend(sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))));
+    steps.extend(forget_sql(paths, node));
     steps
+}
+
+/// Removes the SQL that was shown.
+pub fn forget_sql(paths: &Paths, node: &Node) -> Vec<Step> {
+    sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))).collect()
 }
 
 /// Removes what was made for an answer and not shown.
@@ -220,7 +225,7 @@ pub fn finish(paths: &Paths, site: &SitePaths, node: &Node, stem: Stem) -> Vec<S
         .into_iter()
         .map(|kind| Step::Remove(trigger(kind)))
         .collect();
-    steps.extend(sql_file_names(node).into_iter().map(|name| Step::Remove(paths.triggerdir.join(name))));
+    steps.extend(forget_sql(paths, node));
     steps.push(Step::Remove(site.open_request.clone()));
     steps.push(Step::Rename { from: trigger(Kind::Cleanup), to: trigger(Kind::Done) });
     steps
@@ -237,9 +242,10 @@ pub enum Verdict {
     Another,
 }
 
-/// Judges the subscriber's word on the open request, whose snapshot was taken at `cut`.
-pub fn verdict(outcome: &Outcome, request: &Request, cut: Counter) -> Verdict {
-    let beyond = outcome.counter.filter(|counter| *counter > cut);
+/// Judges the subscriber's word on the open request. `limit` is the last log that the site may have applied, see
+/// [`limit`].
+pub fn verdict(outcome: &Outcome, request: &Request, limit: Option<Counter>) -> Verdict {
+    let beyond = limit.and_then(|limit| Some((limit, outcome.counter.filter(|counter| *counter > limit)?)));
     match (&outcome.id, &request.id) {
         (Some(said), asked) if asked.as_ref() != Some(said) => Verdict::Another,
         _ if !outcome.success => Verdict::RollBack("the site could not apply the SQL".into()),
@@ -248,11 +254,17 @@ pub fn verdict(outcome: &Outcome, request: &Request, cut: Counter) -> Verdict {
         }
         _ => match beyond {
             None => Verdict::Finish,
-            Some(counter) => Verdict::RollBack(format!(
-                "the site has applied logs up to {counter}, but the SQL holds the state of {cut}: ask again with a new request"
+            Some((limit, counter)) => Verdict::RollBack(format!(
+                "the site has applied logs up to {counter}, but the SQL holds the state of {limit}: ask again with a new request"
             )),
         },
     }
+}
+
+/// The last log that a site may have applied when it says that it has applied the SQL. None where a known site got no
+/// rows: logs after the cut were published for it all the while.
+pub fn limit(site: Site, cut: &Cut) -> Option<Counter> {
+    (site == Site::New || cut.fenced).then_some(cut.counter)
 }
 
 /// The open request without its cut: where an interrupted one begins again.
@@ -319,7 +331,10 @@ mod tests {
 
     #[test]
     fn a_claim_beyond_the_cut_is_refused() {
-        let cut = Counter::parse("10").unwrap();
+        let cut = |fenced| Cut { counter: Counter::parse("10").unwrap(), fenced, list: list(&["a.b"]) };
+        assert_eq!(limit(Site::Known, &cut(false)), None, "a request that only unsubscribes");
+        assert_eq!(limit(Site::New, &cut(false)), limit(Site::Known, &cut(true)));
+        let cut = limit(Site::Known, &cut(true));
         let said =
             |text: &str, request: &Request| verdict(&Outcome::parse(text.as_bytes()).unwrap(), request, cut);
         let rolls_back = |verdict| matches!(verdict, Verdict::RollBack(_));
@@ -327,6 +342,8 @@ mod tests {
         assert_eq!(said("success true\n", &plain), Verdict::Finish);
         assert_eq!(said("counter 10\nsuccess true\n", &plain), Verdict::Finish);
         assert!(rolls_back(said("counter 11\nsuccess true\n", &plain)));
+        let beyond = Outcome::parse(b"counter 11\nsuccess true\n").unwrap();
+        assert_eq!(verdict(&beyond, &plain, None), Verdict::Finish);
         assert!(rolls_back(said("success false\n", &plain)));
         let named = request("request r1\na.b subscribe\n");
         assert_eq!(said("request r1\nsuccess true\n", &named), Verdict::Finish);

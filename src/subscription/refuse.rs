@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::decide::{begin_again, forget_ready, roll_back};
+use super::decide::{begin_again, forget_ready, forget_sql, roll_back};
 use super::worker::Worker;
 use crate::disk;
 use crate::error::Result;
 use crate::model::{Node, Step};
 use crate::paths::Paths;
-use crate::protocol::{Done, Kind, OpenRequest, Phase, SqlDone, Stem, TriggerFile, sql_file_names};
+use crate::protocol::{Done, Kind, OpenRequest, Phase, SqlDone, Stem, TriggerFile};
 
 /// Refuses the node's open request, whatever its phase. The answer is on disk before the request is closed: a kill in
 /// between leads back here, and nobody waits for ever.
@@ -54,9 +54,7 @@ pub(super) async fn wind_back(worker: &Worker, then: Then) -> Result<bool> {
             Then::Close => {
                 let of = |kind| Step::Remove(paths.trigger(&node, open.stem, kind));
                 steps.extend([of(Kind::Accepted), of(Kind::SqlApplied)]);
-                steps.extend(
-                    sql_file_names(&node).iter().map(|name| Step::Remove(paths.triggerdir.join(name))),
-                );
+                steps.extend(forget_sql(&paths, &node));
                 steps.push(Step::Remove(ground.site.open_request.clone()));
             }
         }

@@ -39,6 +39,8 @@ pub(super) struct Frame<'a> {
     pub site: Site,
     /// The state that the SQL holds.
     pub cut: Counter,
+    /// Whether a known site must not be past the cut: only where the SQL holds rows.
+    pub fenced: bool,
     /// The last log that can hold rows of a series which the node had before and now gets anew: a site that has not
     /// applied it would apply those rows on top of the new ones.
     pub floor: Option<Counter>,
@@ -56,8 +58,9 @@ impl Frame<'_> {
         )
     }
 
-    /// A new site starts at the cut. A known one stays where it is, which must not be behind the cut's back: what it had
-    /// applied after the cut would come a second time for the new series.
+    /// A new site starts at the cut. A known one stays where it is, which must not be past the cut: what it had applied
+    /// after that would be missing in the new series. Without a new series it may be anywhere: it goes on applying logs
+    /// while its request is open.
     fn tracking(&self) -> String {
         let table = format!("{}.sl_archive_tracking", quote_identifier(&format!("_{}", self.cluster)));
         let (cut, floor) = (self.cut, self.floor.unwrap_or_default());
@@ -66,6 +69,7 @@ impl Frame<'_> {
                 "delete from {table};\n\
                  insert into {table} (at_counter, at_created, at_applied) values ({cut}, now(), now());\n"
             ),
+            Site::Known if !self.fenced => String::new(),
             Site::Known => block(&format!(
                 "declare
   at bigint := (select at_counter from {table});
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn every_file_stops_at_the_first_fault() {
         let node: Node = "nso".parse().unwrap();
-        for site in [Site::New, Site::Known] {
+        for (site, fenced) in [(Site::New, false), (Site::Known, true), (Site::Known, false)] {
             let cut = Counter::parse("7").unwrap();
             let frame = Frame {
                 node: &node,
@@ -160,8 +164,11 @@ mod tests {
                 encoding: "UTF8",
                 site,
                 cut,
+                fenced,
                 floor: None,
             };
+            let is_free = site == Site::Known && !fenced;
+            assert_eq!(frame.tracking().is_empty(), is_free, "a site without new rows may go on");
             assert!(frame.head().starts_with("\\set ON_ERROR_STOP on\nstart transaction;\n"));
             assert!(frame.tail().starts_with("commit;\n"));
         }

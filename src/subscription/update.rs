@@ -188,6 +188,7 @@ async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
             encoding: &encoding,
             site: open.site,
             cut: cut.counter,
+            fenced: cut.fenced,
             floor,
         };
         let dump = Dump {

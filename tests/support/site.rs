@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use super::slony::ARCHIVER;
+use super::slony::{Original, rows};
 use super::station::log_name;
 use super::{Cluster, Server, Station};
 
@@ -37,6 +37,11 @@ impl<'c> Site<'c> {
     /// Its database.
     pub fn database(&self) -> &str {
         &self.database
+    }
+
+    /// Its node.
+    pub fn node(&self) -> &str {
+        &self.node
     }
 
     /// Feeds a file to plain psql, as deployed sites do: no option that would make it stop at errors.
@@ -86,9 +91,15 @@ impl<'c> Site<'c> {
     /// Says how it went, waits for `.done` and removes it.
     #[track_caller]
     pub fn answer(&self, station: &Station<'_>, success: bool) -> String {
+        self.answer_with(station, &format!("success {success}\n"))
+    }
+
+    /// As [`Site::answer`], with these lines behind those of the request.
+    #[track_caller]
+    pub fn answer_with(&self, station: &Station<'_>, lines: &str) -> String {
         let cfg = station.read(&format!("triggers/{}.subscription_series.cfg", self.node));
         let name = format!("{}.subscription_series.sqlapplied", self.node);
-        station.drop_file(&name, &format!("{cfg}success {success}\n"));
+        station.drop_file(&name, &format!("{cfg}{lines}"));
         let done = station.await_file(&format!("{}.subscription_series.done", self.node));
         fs::remove_file(station.at(&format!("triggers/{}.subscription_series.done", self.node)))
             .expect("remove .done");
@@ -121,31 +132,61 @@ impl<'c> Site<'c> {
     /// Applies what is published for the node, one log after the other, as long as the next is there.
     #[track_caller]
     pub fn apply_logs(&self, station: &Station<'_>) -> u64 {
+        self.apply_logs_until(station, u64::MAX)
+    }
+
+    /// As [`Site::apply_logs`], but no log after this one. Returns the last that is applied now.
+    #[track_caller]
+    pub fn apply_logs_until(&self, station: &Station<'_>, last: u64) -> u64 {
         let mut counter = self.counter();
-        loop {
+        while counter < last {
             let path = self.log(station, counter + 1);
             if !path.exists() {
-                return counter;
+                break;
             }
             self.apply(&path);
             counter += 1;
         }
+        counter
     }
 
-    /// Everything that is committed, split and applied; then the series must equal those of the archiver, which by then
-    /// equal the origin's.
+    /// Everything that is committed at the origin now is split and applied; then the series must equal the original.
     #[track_caller]
     pub fn assert_equal(&self, station: &Station<'_>, series: &[&str]) {
-        let counter = station.caught_up();
-        station.wait_for("the site logs", || (self.apply_logs(station) >= counter).then_some(()));
-        for series in series {
-            let (here, there) = (self.rows(&self.database, series), self.rows(ARCHIVER, series));
-            assert!(here == there, "{series} differs at {}", self.node);
+        let cluster = station.cluster();
+        cluster.sync();
+        self.assert_is(station, &cluster.original(series));
+    }
+
+    /// Applies the logs up to that of the original, waiting for the splitter, and compares.
+    #[track_caller]
+    pub fn assert_is(&self, station: &Station<'_>, original: &Original) {
+        let last = original.counter;
+        station.wait_for("the site logs", || (self.apply_logs_until(station, last) >= last).then_some(()));
+        assert_eq!(self.counter(), last, "{} has run past the original that it is compared with", self.node);
+        for (series, there) in &original.rows {
+            let here = self.server.query(&self.database, &rows(series));
+            assert!(
+                here == *there,
+                "{series} differs at {} after log {last}:\n{}",
+                self.node,
+                differing(&here, there)
+            );
         }
     }
 
-    /// The rows of a series, in order, as text.
-    pub fn rows(&self, database: &str, series: &str) -> String {
-        self.server.query(database, &format!("select r::text from {series} r order by r::text collate \"C\""))
+    /// Runs a query at the site.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> String {
+        self.server.query(&self.database, sql)
     }
+}
+
+/// The first rows that only one side has.
+fn differing(here: &str, there: &str) -> String {
+    let only = |one: &str, other: &str| -> Vec<String> {
+        let known: std::collections::HashSet<_> = other.lines().collect();
+        one.lines().filter(|line| !known.contains(line)).take(5).map(str::to_owned).collect()
+    };
+    format!("only here: {:#?}\nonly there: {:#?}", only(here, there), only(there, here))
 }

@@ -37,6 +37,22 @@ from pg_attribute join pg_class c on c.oid = attrelid
 where relkind = 'r' and attidentity = 'a' \\gexec
 ";
 
+/// Printed between two results.
+const BETWEEN: &str = "---- and then ----";
+
+/// What a site must have once it has applied a log.
+pub struct Original {
+    /// The counter of that log.
+    pub counter: u64,
+    /// Each series with its rows as text.
+    pub rows: Vec<(String, String)>,
+}
+
+/// The query for the rows of a series, in order, as text.
+pub fn rows(series: &str) -> String {
+    format!("select r::text from {series} r order by r::text collate \"C\"")
+}
+
 /// Two databases that Slony-I keeps alike, and a directory that fills with archives.
 pub struct Cluster {
     server: Server,
@@ -114,6 +130,22 @@ impl Cluster {
         self.wait_for("the archiver to confirm a SYNC", || {
             self.server.query(ARCHIVER, &confirmed).parse().ok()
         })
+    }
+
+    /// The rows of series at the archiver, and the counter of the archive that led to exactly these: one snapshot holds
+    /// both, so it does not matter who writes meanwhile.
+    pub fn original(&self, series: &[&str]) -> Original {
+        let mut sql = String::from(
+            "begin isolation level repeatable read;\nselect ac_num from _jsoc.sl_archive_counter;\n",
+        );
+        for series in series {
+            sql += &format!("\\echo {BETWEEN}\n{};\n", rows(series));
+        }
+        let said = self.server.query(ARCHIVER, &(sql + "commit;"));
+        let mut parts = said.split(BETWEEN).map(str::trim);
+        let counter = parts.next().and_then(|part| part.parse().ok()).expect("ac_num is a number");
+        let rows = series.iter().map(|name| (*name).to_owned()).zip(parts.map(str::to_owned)).collect();
+        Original { counter, rows }
     }
 
     /// Starts both slons.

@@ -37,18 +37,23 @@ impl<'c> Station<'c> {
         station
     }
 
-    /// Writes the configuration anew; the daemon reads it at its next start.
+    /// Writes the configuration anew; the daemon reads it at its next start. A setting takes the place of the usual one
+    /// with its key.
     pub fn configure(&self, settings: &str) {
         let server = self.cluster.server();
         let at = self.directory.display();
-        let text = format!(
+        let usual = format!(
             "triggerdir={at}/triggers\nsubscribers_dir={at}/site_logs\nparser_config={at}/etc/slon_parser.cfg\n\
              tables_dir={at}/etc\nwork_dir={at}/work\nlog_dir={at}/log\narchive_dir={}\npg_host={}\npg_port={}\n\
-             pg_user=postgres\npg_dbname=archiver\nlog_level=debug\n{settings}\n",
+             pg_user=postgres\npg_dbname=archiver\nlog_level=debug\n",
             self.cluster.archive_dir().display(),
             server.socket_dir().display(),
             server.port()
         );
+        let key = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+        let given: Vec<String> = settings.lines().map(key).collect();
+        let kept = usual.lines().filter(|line| !given.contains(&key(line)));
+        let text: String = kept.chain(settings.lines()).map(|line| format!("{line}\n")).collect();
         fs::write(self.directory.join("manager.cfg"), text).expect("write the configuration");
     }
 
@@ -63,11 +68,8 @@ impl<'c> Station<'c> {
     pub fn start(&self) {
         let config = self.directory.join("manager.cfg");
         let config = config.to_str().expect("a plain path");
-        self.cluster.server().home().start_as_caller(
-            &self.name,
-            Path::new(MANAGER),
-            &["--config", config, "run"],
-        );
+        let home = self.cluster.server().home();
+        home.start_as_caller(&self.name, Path::new(MANAGER), &["--config", config, "run"]);
         let ready = || (self.counter().is_some() || self.has_ended()).then_some(());
         wait::until("the daemon to start", LIMIT, ready);
     }
@@ -110,6 +112,11 @@ impl<'c> Station<'c> {
         fs::read_to_string(self.at(path)).unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.said()))
     }
 
+    /// Whether there is a file or directory of this name below the installation's directory.
+    pub fn has(&self, path: &str) -> bool {
+        fs::symlink_metadata(self.at(path)).is_ok()
+    }
+
     /// Drops a file as careful subscribers do: under another name first, then renamed.
     pub fn drop_file(&self, name: &str, text: &str) {
         let hidden = self.at(&format!("triggers/.{name}.part"));
@@ -133,6 +140,11 @@ impl<'c> Station<'c> {
             let last: Vec<_> = last.into_iter().rev().collect();
             panic!("waited {LIMIT:?} in vain for {what}\n{}\n{:#?}", last.join("\n"), self.tree())
         })
+    }
+
+    /// The cluster in front of which it stands.
+    pub fn cluster(&self) -> &'c Cluster {
+        self.cluster
     }
 
     /// The last archive that is split.

@@ -26,13 +26,23 @@ impl Writer {
     /// Starts to write to tables of the standard shape (`recnum`, `t_rec`, `quality`, `note`); where a sequence
     /// `<table>_seq` exists, it is moved too.
     pub fn start(cluster: &Cluster, tables: &[&str]) -> Self {
+        Self::with_rest(cluster, tables, "")
+    }
+
+    /// As [`Writer::start`], with a rest between two transactions: for tests that need somebody who writes on and on, but
+    /// not much.
+    pub fn calm(cluster: &Cluster, tables: &[&str]) -> Self {
+        Self::with_rest(cluster, tables, "\nselect pg_sleep(0.03) \\g /dev/null")
+    }
+
+    fn with_rest(cluster: &Cluster, tables: &[&str], rest: &'static str) -> Self {
         let tables = tables.iter().map(|name| Table::look_up(cluster, name)).collect();
         let pen = Pen::start(cluster.server().psql(ORIGIN, "postgres"));
         let (stop, rows) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut author = Author { tables, dice: Dice(0x9E37_79B9_7F4A_7C15) };
         let thread = thread::spawn({
             let (stop, rows) = (Arc::clone(&stop), Arc::clone(&rows));
-            move || write(pen, &mut author, &stop, &rows)
+            move || write(pen, &mut author, rest, &stop, &rows)
         });
         Self { stop, rows, thread: Some(thread) }
     }
@@ -60,11 +70,11 @@ impl Drop for Writer {
     }
 }
 
-/// The life of the thread.
-fn write(mut pen: Pen, author: &mut Author, stop: &AtomicBool, rows: &AtomicU64) {
+/// The life of the thread; `rest` is SQL behind every transaction.
+fn write(mut pen: Pen, author: &mut Author, rest: &str, stop: &AtomicBool, rows: &AtomicU64) {
     while !stop.load(Ordering::SeqCst) {
         let (statements, sql) = author.transaction();
-        pen.run(&sql);
+        pen.run(&(sql + rest));
         rows.fetch_add(statements, Ordering::SeqCst);
     }
     pen.finish();
