@@ -1,5 +1,6 @@
 //! Sessions with the log-shipping node's database.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls};
@@ -32,8 +33,13 @@ pub struct Database {
 /// One connection. Dropping it closes it, which ends whatever it was doing at the server.
 pub struct Session {
     client: Client,
-    task: tokio::task::JoinHandle<()>,
+    /// The task that moves its bytes; `None` if a [`Driver`] does.
+    task: Option<tokio::task::JoinHandle<()>>,
 }
+
+/// What moves the bytes of a session: to be polled beside every use of it, in the same task. For a stream of millions of
+/// rows that saves a hand-over between two threads every few kilobytes.
+pub type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Database {
     /// From the configuration; nothing is connected yet.
@@ -48,6 +54,13 @@ impl Database {
 
     /// Connects and makes the session's settings our own.
     pub async fn connect(&self) -> Result<Session> {
+        let (mut session, driver) = self.connect_undriven().await?;
+        session.task = Some(tokio::spawn(driver));
+        Ok(session)
+    }
+
+    /// As [`Database::connect`], for a caller that polls the driver itself.
+    pub async fn connect_undriven(&self) -> Result<(Session, Driver)> {
         let DatabaseConfig { host, port, user, dbname } = &self.config;
         let mut config = tokio_postgres::Config::new();
         config
@@ -63,10 +76,11 @@ impl Database {
         let place = format!("database {dbname} at {host}:{port} as {user}");
         let (client, connection) = config.connect(NoTls).await.tried(format!("connect to {place}"))?;
         // The connection's own error is also seen by the query that waits for it.
-        let task = tokio::spawn(async move { drop(connection.await) });
-        let session = Session { client, task };
-        session.client.batch_execute(SETTINGS).await.tried(format!("set up the session with {place}"))?;
-        Ok(session)
+        let mut driver: Driver = Box::pin(async move { drop(connection.await) });
+        let session = Session { client, task: None };
+        let set_up = session.client.batch_execute(SETTINGS);
+        drive(&mut driver, set_up).await.tried(format!("set up the session with {place}"))?;
+        Ok((session, driver))
     }
 
     /// The Slony node that this database is. Fails if there is no such cluster in it.
@@ -114,9 +128,22 @@ impl Session {
     }
 }
 
+/// Does work with a session whose driver this is. When the connection ends, the work learns it from its next query.
+pub async fn drive<T>(driver: &mut Driver, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = driver => {}
+    }
+    work.await
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         // Without this the task would read the rest of a running COPY before it noticed that nobody listens.
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }

@@ -7,6 +7,6 @@ mod snapshot;
 pub mod structure;
 
 pub use catalog::{Replication, encoding, replication};
-pub use connect::{Database, Session};
+pub use connect::{Database, Driver, Session, drive};
 pub use copy_out::copy_out;
 pub use snapshot::{Cut, Snapshot, first_waiter};

@@ -18,6 +18,10 @@ use crate::model::Compression;
 /// Pieces that may wait for the disk: with pieces of 256 kB, 4 MB.
 const WAITING: usize = 16;
 
+/// How much is written before the disk is told to begin with it. A sync at the end that finds everything still to be
+/// written keeps the subscriber waiting.
+const WINDOW: u64 = 8 << 20;
+
 /// Where a stream of pieces becomes a hidden file. Dropping it, at any time, leaves nothing behind.
 pub struct Sink {
     pieces: Sender<Bytes>,
@@ -111,11 +115,22 @@ struct Digesting {
     file: BufWriter<NamedTempFile>,
     sha256: Sha256,
     bytes: u64,
+    /// Up to here the disk has been told.
+    told: u64,
 }
 
 impl Digesting {
     fn new(file: NamedTempFile) -> Self {
-        Self { file: BufWriter::with_capacity(64 * 1024, file), sha256: Sha256::new(), bytes: 0 }
+        Self { file: BufWriter::with_capacity(64 * 1024, file), sha256: Sha256::new(), bytes: 0, told: 0 }
+    }
+
+    /// Lets the disk begin with what was written since the last time. Only a hint: it may fail, and data in the buffer
+    /// come with the next.
+    fn tell(&mut self) {
+        use rustix::fs::{Advice, fadvise};
+        let length = std::num::NonZeroU64::new(self.bytes - self.told);
+        let _ = fadvise(self.file.get_ref().as_file(), self.told, length, Advice::DontNeed);
+        self.told = self.bytes;
     }
 
     fn finish(self) -> io::Result<Made> {
@@ -130,6 +145,9 @@ impl Write for Digesting {
         self.file.write_all(piece)?;
         self.sha256.update(piece);
         self.bytes += piece.len() as u64;
+        if self.bytes - self.told >= WINDOW {
+            self.tell();
+        }
         Ok(piece.len())
     }
 

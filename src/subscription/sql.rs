@@ -14,6 +14,7 @@ fn begin(owner: &str) -> String {
          set local datestyle = ISO;\n\
          set local intervalstyle = postgres;\n\
          set local check_function_bodies = off;\n\
+         set local client_min_messages = warning;\n\
          set local search_path = pg_catalog;\n\
          set local role {};\n",
         quote_identifier(owner)

@@ -170,8 +170,18 @@ async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
 
 /// One attempt: snapshot, cut, registration, SQL.
 async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &UpdatePlan) -> Result<Answer> {
+    let (session, mut driver) = worker.service.database.connect_undriven().await?;
+    db::drive(&mut driver, dump_in(session, worker, open, request, plan)).await
+}
+
+async fn dump_in(
+    session: Session,
+    worker: &Worker,
+    open: &OpenRequest,
+    request: &Request,
+    plan: &UpdatePlan,
+) -> Result<Answer> {
     let service = &worker.service;
-    let session = service.database.connect().await?;
     check_series(worker, &session, &plan.added).await?;
     let encoding = db::encoding(&session).await?;
     let backend = session.backend().await?;
