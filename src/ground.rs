@@ -59,12 +59,12 @@ pub fn registry(paths: &Paths) -> Result<Arc<Registry>> {
 
 /// Makes an empty registry where there never was one.
 pub fn create_registry(paths: &Paths) -> Result<()> {
-    let is_cuts =
-        |name: &std::ffi::OsString| Path::new(name).extension().is_some_and(|ending| ending == "cuts");
+    let of_a_node = |ending: &std::ffi::OsStr| ["cuts", "lst", "cut"].iter().any(|known| ending == *known);
+    let is_of_a_node = |name: &std::ffi::OsString| Path::new(name).extension().is_some_and(of_a_node);
     if disk::exists(&paths.registry) {
         return Ok(());
     }
-    if disk::names(&paths.tables_dir)?.iter().any(is_cuts) {
+    if disk::names(&paths.tables_dir)?.iter().any(is_of_a_node) {
         return Err(missing(&paths.registry));
     }
     disk::write(&paths.registry, b"")

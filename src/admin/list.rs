@@ -1,6 +1,7 @@
 //! `list`: every node with its stage, its series and its last site log.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -12,7 +13,7 @@ use crate::error::Result;
 use crate::ground::{self, Ground};
 use crate::model::Node;
 use crate::paths::Paths;
-use crate::protocol::{Kind, Stem, TriggerFile};
+use crate::protocol::{Kind, Registry, Stem, TriggerFile};
 use crate::subscription::look;
 use crate::subscription::stage::Stage;
 
@@ -73,10 +74,25 @@ fn rows(paths: &Paths) -> Result<Vec<Row>> {
     let of_request = |name: &str| name.strip_suffix(".new.cut")?.parse().ok();
     nodes.extend(disk::names(&paths.triggerdir)?.iter().filter_map(|name| of_trigger(name.to_str()?)));
     nodes.extend(disk::names(&paths.tables_dir)?.iter().filter_map(|name| of_request(name.to_str()?)));
-    nodes.into_iter().map(|node| row(paths, &Ground::read(paths, registry.clone(), &node)?, &node)).collect()
+    Ok(nodes.into_iter().map(|node| row(paths, &registry, &node)).collect())
 }
 
-fn row(paths: &Paths, ground: &Ground, node: &Node) -> Result<Row> {
+/// A node whose files cannot be read is a row too: that is when the operator looks.
+fn row(paths: &Paths, registry: &Arc<Registry>, node: &Node) -> Row {
+    let read = Ground::read(paths, registry.clone(), node).and_then(|ground| row_of(paths, &ground, node));
+    read.unwrap_or_else(|error| {
+        tracing::error!(%node, error = error.chain(), "cannot read the node's files");
+        Row {
+            node: node.to_string(),
+            stage: "unreadable",
+            series: 0,
+            last_log: None,
+            last_log_age_seconds: None,
+        }
+    })
+}
+
+fn row_of(paths: &Paths, ground: &Ground, node: &Node) -> Result<Row> {
     let requested =
         Stem::ALL.into_iter().find(|stem| disk::exists(&paths.trigger(node, *stem, Kind::Request)));
     let stage = Stage::of(&look(paths, node, ground, requested));

@@ -5,6 +5,7 @@ mod nodes;
 mod recover;
 mod splitting;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ pub async fn run(config: Config) -> Result<()> {
         events: received,
         stop: CancellationToken::new(),
         splitting: Splitting::Waiting,
+        unsettled: None,
     };
     let why = daemon.serve().await;
     if let Ok(why) = &why {
@@ -81,6 +83,8 @@ struct Daemon {
     events: UnboundedReceiver<Event>,
     stop: CancellationToken,
     splitting: Splitting,
+    /// Nodes that an earlier run left in the middle of something; `None` before the first look.
+    unsettled: Option<BTreeSet<Node>>,
 }
 
 /// The splitter's task.
@@ -112,12 +116,9 @@ impl Daemon {
                 disk::remove(&config.paths.die_file())?;
                 return Ok("the die file");
             }
-            if matches!(self.splitting, Splitting::Waiting) && recover::recover(&self.service).await {
-                self.splitting = self.start_splitting();
-            }
             let now = Instant::now();
             let why = if now >= next_time { Look::Time } else { Look::Hint };
-            let wait = self.nodes.look(why).unwrap_or_else(|error| {
+            let wait = self.look(why).await.unwrap_or_else(|error| {
                 tracing::error!(error = error.chain(), "cannot look at the drop directory");
                 None
             });
@@ -126,6 +127,24 @@ impl Daemon {
             }
             next_look = wait.map_or(next_time, |wait| next_time.min(now + wait));
         }
+    }
+
+    /// Looks at the drop directory. Before the first time everything that a kill left is tidied; a node that cannot be
+    /// brought to rest is tried again when it is time, and until then nothing is split.
+    async fn look(&mut self, why: Look) -> Result<Option<Duration>> {
+        let mut unsettled = match self.unsettled.take() {
+            None => recover::tidy(&self.service).await?,
+            Some(unsettled) => unsettled,
+        };
+        if why == Look::Time {
+            recover::bring_to_rest(&self.service, &mut unsettled).await;
+        }
+        if unsettled.is_empty() && matches!(self.splitting, Splitting::Waiting) {
+            self.splitting = self.start_splitting();
+        }
+        let wait = self.nodes.look(why, &unsettled);
+        self.unsettled = Some(unsettled);
+        wait
     }
 
     /// Takes an event, and what else has happened meanwhile, so that a thousand hints lead to one look.

@@ -1,6 +1,6 @@
 //! Which node is worked on: looks at the drop directory and keeps one worker for each node that needs one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::Event;
 use super::arrivals::{Arrivals, Wholeness};
 use crate::disk;
-use crate::error::{Error, Result};
+use crate::error::{Consequence, Error, Result};
 use crate::model::Node;
 use crate::paths::{Paths, shown};
 use crate::protocol::{Kind, TriggerFile};
@@ -84,8 +84,10 @@ impl Nodes {
 
     /// Looks, and starts a worker for each node that may need one. A node's newer request ends the dump for its older one.
     /// Returns after what time a file may have become whole.
-    pub(super) fn look(&mut self, why: Look) -> Result<Option<Duration>> {
-        let (found, wait) = self.find()?;
+    /// Nodes that an earlier run left in the middle of something, and that could not be brought to rest yet, are left alone.
+    pub(super) fn look(&mut self, why: Look, unsettled: &BTreeSet<Node>) -> Result<Option<Duration>> {
+        let (mut found, wait) = self.find()?;
+        found.retain(|node, _| !unsettled.contains(node));
         self.resting.retain(|node, _| found.contains_key(node));
         for (node, Lying { whole, state }) in found {
             let state = state.finish();
@@ -114,7 +116,7 @@ impl Nodes {
         let state = self.running.remove(&node).map_or(0, |running| running.state);
         let failed = result.is_err();
         match result {
-            Err(error @ Error::Fatal(_)) => return Err(error),
+            Err(error) if error.consequence() == Consequence::Stop => return Err(error),
             Err(error) => tracing::error!(%node, error = error.chain(), "it is tried again"),
             Ok(()) => {}
         }

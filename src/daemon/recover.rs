@@ -1,4 +1,5 @@
-//! What a kill left: hidden files without meaning, and nodes in the middle of something. It needs no database.
+//! What a kill left: hidden files without meaning, and nodes in the middle of something. It needs no database, and is done
+//! before any node is worked on.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,31 +11,9 @@ use crate::model::Node;
 use crate::protocol::TriggerFile;
 use crate::subscription::{Service, settle};
 
-/// Brings everything to rest. What fails is logged, and all of it is tried again at the next look; until then nothing is
-/// split, but nodes are served.
-pub(super) async fn recover(service: &Arc<Service>) -> bool {
-    let nodes = match tidy(service).await {
-        Ok(nodes) => nodes,
-        Err(error) => {
-            tracing::error!(
-                error = error.chain(),
-                "what an earlier run left cannot be tidied yet: nothing is split"
-            );
-            return false;
-        }
-    };
-    let mut at_rest = true;
-    for node in nodes {
-        if let Err(error) = settle(service, &node).await {
-            tracing::error!(%node, error = error.chain(), "the node cannot be brought to rest yet: nothing is split");
-            at_rest = false;
-        }
-    }
-    at_rest
-}
-
-/// Removes temporary files, gives claimed requests back, and returns the nodes of which something lies there.
-async fn tidy(service: &Service) -> Result<Vec<Node>> {
+/// Removes temporary files, gives claimed requests back, and returns the nodes of which something lies there: all are to
+/// be brought to rest.
+pub(super) async fn tidy(service: &Service) -> Result<BTreeSet<Node>> {
     let paths = &service.config.paths;
     // Another process may be splitting, and has temporary files then.
     let _hold = service.hold().await?;
@@ -42,7 +21,7 @@ async fn tidy(service: &Service) -> Result<Vec<Node>> {
     for name in disk::names(&paths.triggerdir)? {
         let text = name.to_string_lossy();
         if let Some(claimed) = text.strip_prefix('.').and_then(|rest| rest.strip_suffix(".claim")) {
-            disk::give_back(&paths.triggerdir.join(&name), &paths.triggerdir.join(claimed))?;
+            pass_over(disk::give_back(&paths.triggerdir.join(&name), &paths.triggerdir.join(claimed)));
         }
         if let Some(Ok(file)) = TriggerFile::parse(&text) {
             nodes.insert(file.node);
@@ -55,7 +34,27 @@ async fn tidy(service: &Service) -> Result<Vec<Node>> {
     let sites = registry.entries().map(|entry| entry.directory.clone());
     let ours = [&paths.triggerdir, &paths.tables_dir, &paths.work_dir].map(Clone::clone);
     for directory in sites.chain(ours) {
-        disk::remove_temporary(&directory)?;
+        pass_over(disk::remove_temporary(&directory));
     }
-    Ok(nodes.into_iter().collect())
+    Ok(nodes)
+}
+
+/// Brings nodes to rest. Those that cannot be stay in the set, to be tried again; until it is empty nothing is split.
+pub(super) async fn bring_to_rest(service: &Arc<Service>, nodes: &mut BTreeSet<Node>) {
+    for node in nodes.clone() {
+        match settle(service, &node).await {
+            Ok(()) => drop(nodes.remove(&node)),
+            Err(error) => {
+                let error = error.chain();
+                tracing::error!(%node, error, "the node cannot be brought to rest yet: nothing is split");
+            }
+        }
+    }
+}
+
+/// One file of a stranger's must not keep the daemon from its work.
+fn pass_over(result: Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(error = error.chain(), "passed over");
+    }
 }

@@ -291,19 +291,25 @@ impl Splitter {
 
 /// The last archive of which a node has its part: its newest log, or else where its first list or its request begins.
 fn site_position(site: &Site) -> Result<Option<Counter>> {
-    let mut newest = None;
-    for directory in [&site.paths.directory, &site.paths.new_directory, &site.paths.held_directory] {
-        if disk::exists(directory) {
-            newest = newest.max(disk::site_logs(directory)?.pop().map(|(counter, _)| counter));
-        }
-    }
     let cut = match &site.new {
         Some(New::Cut(cut)) => Some(cut.counter),
         Some(New::Foreign(..)) | None => None,
     };
     // A list for all counters says nothing of where its node stands.
     let first = site.cuts.as_ref().and_then(Cuts::first).filter(|first| *first != Counter::default());
-    Ok(newest.or(first.map(Counter::previous)).or(cut))
+    let mut position = None;
+    // A kill may have parted the directories that get logs now by one archive: the one behind counts.
+    for target in targets(std::slice::from_ref(site), Counter::LAST) {
+        let newest = match disk::exists(&target.directory) {
+            true => disk::site_logs(&target.directory)?.pop().map(|(counter, _)| counter),
+            false => None,
+        };
+        let begins =
+            if target.directory == site.paths.directory { first.map(Counter::previous) } else { cut };
+        let at = newest.or(begins);
+        position = position.map_or(at, |other: Counter| at.map(|at| at.min(other)));
+    }
+    Ok(position)
 }
 
 /// Gives one content its names: the first by rename, the others as links. The content is on disk before any name is.

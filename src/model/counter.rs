@@ -11,6 +11,9 @@ impl Counter {
     /// Digits of a counter in a file name, with leading zeros (`remote_worker.c`, `archive_open`).
     pub const DIGITS: usize = 20;
 
+    /// The last that there can be.
+    pub const LAST: Self = Self(i64::MAX.unsigned_abs());
+
     /// A counter from the database; `None` if it is negative.
     pub fn from_database(value: i64) -> Option<Self> {
         u64::try_from(value).ok().map(Self)

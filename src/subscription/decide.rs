@@ -169,22 +169,16 @@ pub fn promote(
     cuts.hold_from(cut.counter.next(), shown, cut.list.clone());
     let mut registry = registry.clone();
     registry.remove(&site.new_directory);
-    let lists = [
+    let mut steps = Vec::new();
+    if kind == Site::New {
+        registry.enter(&site.directory, &site.list);
+        steps.push(Step::MakeDirectory { path: site.directory.clone(), like: site.new_directory.clone() });
+    }
+    steps.extend([
         Step::Write { path: site.cuts.clone(), bytes: cuts.write() },
         Step::Write { path: site.list.clone(), bytes: write_names(&cut.list) },
-    ];
-    let mut steps = Vec::new();
-    match kind {
-        Site::New => {
-            registry.enter(&site.directory, &site.list);
-            steps.push(Step::Rename { from: site.new_directory.clone(), to: site.directory.clone() });
-            steps.extend(lists);
-        }
-        Site::Known => {
-            steps.extend(lists);
-            steps.push(Step::MoveLogs { from: site.new_directory.clone(), into: site.directory.clone() });
-        }
-    }
+        Step::MoveLogs { from: site.new_directory.clone(), into: site.directory.clone() },
+    ]);
     steps.push(Step::Write { path: paths.registry.clone(), bytes: registry.write() });
     steps.extend(remove_new(site));
     steps

@@ -6,6 +6,7 @@ pub mod decide;
 pub mod offline;
 pub mod stage;
 
+mod claim;
 mod cleanup;
 mod look;
 mod refuse;

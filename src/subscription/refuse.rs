@@ -7,9 +7,9 @@ use super::decide::{begin_again, forget_ready, forget_sql, roll_back};
 use super::worker::Worker;
 use crate::disk;
 use crate::error::Result;
-use crate::model::{Node, Step};
+use crate::model::{Node, SeriesList, Step};
 use crate::paths::{Paths, shown};
-use crate::protocol::{Done, Kind, OpenRequest, Phase, SqlDone, Stem, TriggerFile};
+use crate::protocol::{Done, Kind, Outcome, Phase, SqlDone, Stem, TriggerFile};
 
 /// Refuses the node's open request, whatever its phase. The answer is on disk before the request is closed: a kill in
 /// between leads back here, and nobody waits for ever.
@@ -19,7 +19,7 @@ pub(super) async fn refuse(worker: &Worker, reason: &str) -> Result<()> {
     let id = open.request().ok().and_then(|request| request.id);
     answer(paths, &worker.node, open.stem, id, reason)?;
     // Only for people; the subscriber has its answer.
-    if let Err(error) = keep_rejected(paths, &worker.node, &open, reason) {
+    if let Err(error) = keep_rejected(paths, &worker.node, open.stem, &open.text, reason) {
         tracing::warn!(node = %worker.node, error = error.chain(), "cannot keep the refused request");
     }
     wind_back(worker, Then::Close).await.map(drop)
@@ -44,13 +44,13 @@ pub(super) async fn wind_back(worker: &Worker, then: Then) -> Result<bool> {
             // The subscriber may apply the SQL by now: it stands.
             return Ok((Vec::new(), true));
         }
-        let mut steps = roll_back(&paths, &ground.site, &ground.registry);
+        // No longer published from the first step on: its subscriber must not finish what is half rolled back.
+        let bytes = begin_again(open).write();
+        let mut steps = vec![Step::Write { path: ground.site.open_request.clone(), bytes }];
+        steps.extend(roll_back(&paths, &ground.site, &ground.registry));
         steps.extend(forget_ready(&paths, &node));
         match then {
-            Then::BeginAgain => {
-                let bytes = begin_again(open).write();
-                steps.push(Step::Write { path: ground.site.open_request.clone(), bytes });
-            }
+            Then::BeginAgain => {}
             Then::Close => {
                 let of = |kind| Step::Remove(paths.trigger(&node, open.stem, kind));
                 steps.extend([of(Kind::Accepted), of(Kind::SqlApplied)]);
@@ -75,8 +75,16 @@ fn answer(paths: &Paths, node: &Node, stem: Stem, id: Option<String>, reason: &s
 }
 
 /// Tells a subscriber of the document that its word has come to nothing.
-pub(super) fn answer_stray(paths: &Paths, node: &Node, reason: &str) -> Result<()> {
-    let done = Done { id: None, failure: Some(reason.to_owned()), series: Vec::new() };
+pub(super) fn answer_stray(
+    paths: &Paths,
+    node: &Node,
+    list: Option<&SeriesList>,
+    reason: &str,
+) -> Result<()> {
+    let said = disk::read_dropped(&paths.trigger(node, Stem::Document, Kind::SqlApplied));
+    let id = said.ok().flatten().and_then(|file| Outcome::parse(&file.bytes)?.id);
+    let series = list.into_iter().flatten().map(|subscription| subscription.series.clone()).collect();
+    let done = Done { id, failure: Some(reason.to_owned()), series };
     disk::write(&paths.trigger(node, Stem::Document, Kind::Done), done.write().as_bytes())
 }
 
@@ -101,10 +109,11 @@ pub fn set_aside(paths: &Paths, path: &Path, reason: &str) -> Result<()> {
 }
 
 /// Keeps the text of a refused request in `rejected/`, with the reason beside it.
-fn keep_rejected(paths: &Paths, node: &Node, open: &OpenRequest, reason: &str) -> Result<()> {
-    let path = paths.trigger(node, open.stem, Kind::Request);
+pub(super) fn keep_rejected(paths: &Paths, node: &Node, stem: Stem, text: &[u8], reason: &str) -> Result<()> {
+    let path = paths.trigger(node, stem, Kind::Request);
     let Some(name) = path.file_name() else { return Ok(()) };
-    disk::write(&paths.rejected().join(name), &open.text)?;
+    tracing::warn!(path = shown(&path), reason, "kept in rejected");
+    disk::write(&paths.rejected().join(name), text)?;
     write_reason(paths, name, reason)
 }
 

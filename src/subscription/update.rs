@@ -1,22 +1,21 @@
-//! `subscription_update`: from a trigger file to the published answer. What is published is made by
+//! `subscription_update`: from an accepted request to the published answer. What is published is made by
 //! [`super::sql_gen`].
 
 use std::time::{Duration, SystemTime};
 
-use super::decide::{self, UpdatePlan, add, forget_answers, listed, roll_back};
-use super::refuse::{self, Then, wind_back};
+use super::decide::{self, UpdatePlan, add, listed};
+use super::refuse::{Then, wind_back};
 use super::service::blocking;
 use super::sql::Frame;
 use super::sql_gen::{Dump, NamedFile};
-use super::worker::{WholeRequest, Worker};
+use super::worker::Worker;
 use crate::db::{self, Replication, Session, Snapshot};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::ground::{Ground, read};
-use crate::model::{Node, Series, Step};
+use crate::model::{Series, Step};
 use crate::protocol::{
-    Cut, Kind, OpenRequest, Phase, Request, Site, SqlDone, SqlFile, Stem, TriggerFile, key_value,
-    read_counter,
+    Cut, Kind, OpenRequest, Phase, Request, Site, SqlDone, SqlFile, Stem, TriggerFile, read_counter,
 };
 
 /// How often the locks of a dump are looked at.
@@ -24,85 +23,6 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long the database may take to give the cut. The hold is kept meanwhile, and with it the splitter.
 const CUT_LIMIT: Duration = Duration::from_secs(10);
-
-/// Takes a request from the subscriber. Whatever was open of the node is rolled back, and every older answer is gone
-/// before this one is accepted.
-pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
-    let Worker { service, node, .. } = worker;
-    let paths = &service.config.paths;
-    let file = TriggerFile { node: node.clone(), stem: whole.stem, kind: Kind::Request };
-    let (path, claim) = (paths.triggerdir.join(file.to_string()), paths.claim(&file));
-    // Gone or changed since it was found whole: the next look finds what is there now.
-    let Some(dropped) = disk::read_dropped(&path)?.filter(|dropped| dropped.identity == whole.identity)
-    else {
-        return Ok(());
-    };
-    // Taken first: in a directory in which it cannot be taken nothing is begun.
-    if !disk::take(&path, &claim, whole.identity)? {
-        return Ok(());
-    }
-    let (all, name, text) = (paths.clone(), node.clone(), dropped.bytes.clone());
-    let plan = move |ground: &Ground| {
-        let site = if ground.cuts.is_some() { Site::Known } else { Site::New };
-        let open = OpenRequest { stem: whole.stem, site, phase: Phase::Accepted, text };
-        let mut steps = roll_back(&all, &ground.site, &ground.registry);
-        steps.extend(forget_answers(&all, &name));
-        steps.push(Step::Write { path: ground.site.open_request.clone(), bytes: open.write() });
-        Ok((steps, (site, check(&name, &open, ground))))
-    };
-    match service.change(node, plan).await? {
-        (site, Ok(request)) => {
-            let (subscribe, unsubscribe) = (request.subscribe.len(), request.unsubscribe.len());
-            tracing::info!(%node, subscribe, unsubscribe, "request");
-            // A new file, never the subscriber's own inode, to which it may still be writing. Deployed clients append to
-            // it with an account of their own, hence mode and group.
-            let accepted = accepted(&dropped.bytes, site);
-            disk::write_like(
-                &paths.trigger(node, whole.stem, Kind::Accepted),
-                &accepted,
-                0o664,
-                dropped.group,
-            )?;
-        }
-        (_, Err(reason)) => refuse::refuse(worker, &reason).await?,
-    }
-    disk::remove(&claim)?;
-    (worker.claimed)();
-    Ok(())
-}
-
-/// What can be said of a request without the database.
-fn check(node: &Node, open: &OpenRequest, ground: &Ground) -> Result<Request, String> {
-    let request = open.request().map_err(|fault| fault.to_string())?;
-    if request.node != *node {
-        return Err(format!("the request is of node {}, its file of node {node}", request.node));
-    }
-    if open.site == Site::New {
-        decide::admit(node, open.stem, &ground.registry)?;
-        if disk::names(&ground.site.directory).is_ok_and(|names| !names.is_empty()) {
-            return Err(format!(
-                "the data centre has a directory of {node} with files in it, but no such site: its operator must remove one of them"
-            ));
-        }
-    }
-    UpdatePlan::new(&request, ground.list()).map(|_| request)
-}
-
-/// The text of `.cfg`. Lines of an earlier round, in a request that is sent again, are left out: a copy of this file that
-/// breaks off must not end in an old `success`.
-fn accepted(request: &[u8], site: Site) -> Vec<u8> {
-    let of_earlier_round = |line: &[u8]| {
-        let line = String::from_utf8_lossy(line);
-        matches!(key_value(line.trim()).0, "success" | "counter" | "new_site" | "new_node")
-    };
-    let lines = request.split_inclusive(|byte| *byte == b'\n');
-    let mut text: Vec<u8> = lines.filter(|line| !of_earlier_round(line)).flatten().copied().collect();
-    if !text.ends_with(b"\n") {
-        text.push(b'\n');
-    }
-    text.extend_from_slice(format!("new_site {}\n", site == Site::New).as_bytes());
-    text
-}
 
 /// Makes the SQL of an accepted request and publishes the answer. What an earlier attempt left is thrown away first; an
 /// attempt that fails leaves nothing in the registry. With the failure comes whether there had been a cut.
@@ -269,6 +189,9 @@ async fn register(
                 taken.counter
             )));
         }
+        if (open.site == Site::Known) != ground.cuts.is_some() {
+            return Err(Error::Refused("the node was registered or removed meanwhile: ask again".into()));
+        }
         if open.site == Site::New {
             // Again, under the hold: two new nodes that cannot be told apart may have come at the same time.
             decide::admit(&name, open.stem, &ground.registry).map_err(Error::Refused)?;
@@ -347,6 +270,10 @@ async fn publish(worker: &Worker, request: &Request, plan: &UpdatePlan, answer: 
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
+        let is_ours = ground.open.as_ref().and_then(OpenRequest::cut) == published.cut();
+        if !is_ours || ground.registry.entries().all(|entry| entry.directory != ground.site.new_directory) {
+            return Err(Error::Stopped("the open request was changed under its dump".into()));
+        }
         let mut steps =
             vec![Step::Write { path: ground.site.open_request.clone(), bytes: published.write() }];
         steps.extend(decide::show_answer(&paths, &name, stem));
@@ -355,16 +282,4 @@ async fn publish(worker: &Worker, request: &Request, plan: &UpdatePlan, answer: 
     service.change(node, show).await?;
     tracing::info!(%node, "the SQL may be fetched");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_accepted_request_says_nothing_of_an_earlier_round() {
-        let sent = b"node nso\r\nhmi.m subscribe\nnew_site false\nsuccess true\n counter=7\nend";
-        let text = String::from_utf8(accepted(sent, Site::New)).unwrap();
-        assert_eq!(text, "node nso\r\nhmi.m subscribe\nend\nnew_site true\n");
-    }
 }

@@ -10,7 +10,7 @@ use super::look::look;
 use super::refuse::{Then, wind_back};
 use super::service::{Service, blocking};
 use super::stage::{Seen, Stage, strays};
-use super::{cleanup, refuse, update};
+use super::{claim, cleanup, refuse, update};
 use crate::disk::{self, Identity};
 use crate::error::{Consequence, Error, Result};
 use crate::ground::Ground;
@@ -64,7 +64,7 @@ impl Worker {
             let ground = self.service.ground(&self.node)?;
             let paths = &self.service.config.paths;
             let seen = look(paths, &self.node, &ground, whole.map(|whole| whole.stem));
-            self.set_strays_aside(&seen)?;
+            self.set_strays_aside(&seen, &ground)?;
             let stage = Stage::of(&seen);
             if self.memory.stage.replace(stage.word()) != Some(stage.word()) {
                 tracing::info!(node = %self.node, stage = stage.word(), "stage");
@@ -75,7 +75,7 @@ impl Worker {
                     cleanup::take_outcome(self, &ground, *stem, outcome).await.map(|()| true)
                 }
                 Stage::Requested(_) => match whole.take() {
-                    Some(whole) => update::claim(self, whole).await.map(|()| true),
+                    Some(whole) => self.claim(whole).await.map(|()| true),
                     None => Ok(false),
                 },
                 Stage::Refusing(_) => wind_back(self, Then::Close).await.map(|_| true),
@@ -93,6 +93,15 @@ impl Worker {
                 },
             }
         }
+    }
+
+    /// Takes a request. A `.tgr` that is seen from now on is a newer one, whatever became of this; and its troubles are its
+    /// own.
+    async fn claim(&mut self, whole: WholeRequest) -> Result<()> {
+        self.memory = Memory { stage: self.memory.stage, ..Memory::default() };
+        let claimed = claim::claim(self, whole).await;
+        (self.claimed)();
+        claimed
     }
 
     /// Makes and publishes the SQL. What fails is tried again later, until patience is over and the subscriber is told.
@@ -127,15 +136,15 @@ impl Worker {
         }))
     }
 
-    fn set_strays_aside(&self, seen: &Seen) -> Result<()> {
+    fn set_strays_aside(&self, seen: &Seen, ground: &Ground) -> Result<()> {
         let paths = &self.service.config.paths;
         for (stem, kind, reason) in strays(seen) {
-            refuse::set_aside(paths, &paths.trigger(&self.node, stem, kind), reason)?;
             // A subscriber of the document waits for `.done` now. Deployed ones would take any for success, and one that
             // waits for its SQL would find it too early.
             if kind == Kind::SqlApplied && stem == Stem::Document && seen.open.is_none() {
-                refuse::answer_stray(paths, &self.node, reason)?;
+                refuse::answer_stray(paths, &self.node, ground.list(), reason)?;
             }
+            refuse::set_aside(paths, &paths.trigger(&self.node, stem, kind), reason)?;
         }
         Ok(())
     }

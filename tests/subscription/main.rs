@@ -72,6 +72,7 @@ fn cluster() -> &'static Cluster {
             schema += &format!("create table {series} {STANDARD_SHAPE};\n");
             seed += &format!("insert into {series} {LARGE_ROWS};\n");
         }
+        schema += &format!("create table big.wide {STANDARD_SHAPE};\n");
         let schemas: Vec<_> = SCHEMAS.iter().chain(SUBJECTS).chain(&["big"]).copied().collect();
         Cluster::start(&schema, &seed, &schemas)
     })

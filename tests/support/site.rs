@@ -158,6 +158,11 @@ impl<'c> Site<'c> {
         self.assert_is(station, &cluster.original(series));
     }
 
+    /// The rows of a series here, in order.
+    pub fn rows(&self, series: &str) -> String {
+        self.server.query(&self.database, &rows(series))
+    }
+
     /// Applies the logs up to that of the original, waiting for the splitter, and compares.
     #[track_caller]
     pub fn assert_is(&self, station: &Station<'_>, original: &Original) {
@@ -165,7 +170,7 @@ impl<'c> Site<'c> {
         station.wait_for("the site logs", || (self.apply_logs_until(station, last) >= last).then_some(()));
         assert_eq!(self.counter(), last, "{} has run past the original that it is compared with", self.node);
         for (series, there) in &original.rows {
-            let here = self.server.query(&self.database, &rows(series));
+            let here = self.rows(series);
             assert!(
                 here == *there,
                 "{series} differs at {} after log {last}:\n{}",

@@ -69,12 +69,30 @@ impl<'c> Station<'c> {
 
     /// Starts the daemon and waits until it has looked at the archives, so that it splits what comes from now on.
     pub fn start(&self) {
+        self.start_unready();
+        let ready = || (self.counter().is_some() || self.has_ended()).then_some(());
+        wait::until("the daemon to start", LIMIT, ready);
+    }
+
+    /// Starts the daemon and does not wait: its database may be away.
+    pub fn start_unready(&self) {
         let config = self.directory.join("manager.cfg");
         let config = config.to_str().expect("a plain path");
         let home = self.cluster.server().home();
         home.start_as_caller(&self.name, Path::new(MANAGER), &["--config", config, "run"]);
-        let ready = || (self.counter().is_some() || self.has_ended()).then_some(());
-        wait::until("the daemon to start", LIMIT, ready);
+    }
+
+    /// The daemon's process, as its lock file names it.
+    pub fn process(&self) -> u32 {
+        self.read("work/subscription_manager.lock").trim().parse().expect("a process number")
+    }
+
+    /// Processor time that the daemon has used, in hundredths of a second.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process())).expect("the daemon runs");
+        // After the name in parentheses: user time is field 14 of all, system time the next.
+        let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
+        fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum()
     }
 
     /// Starts the daemon under strace, which kills it at the fsync of this number (of one of its threads). Does not wait:
