@@ -227,6 +227,6 @@ impl Nodes {
 /// Logs what could not be done about one file.
 fn note(path: &Path, result: Result<()>) {
     if let Err(error) = result {
-        tracing::error!(path = %path.display(), error = error.chain(), "passed over");
+        tracing::error!(?path, error = error.chain(), "passed over");
     }
 }
