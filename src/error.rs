@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::Counter;
+use crate::paths::shown;
 
 /// `Result` of everything that goes through a door.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -12,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory could not be read or changed.
-    #[error("{action} `{}`", path.display())]
+    #[error("{action} `{}`", shown(path))]
     Disk {
         /// The verb: "open", "rename".
         action: &'static str,
@@ -22,7 +23,7 @@ pub enum Error {
         source: io::Error,
     },
     /// One of our own files does not read as it must.
-    #[error("read `{}`", path.display())]
+    #[error("read `{}`", shown(path))]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -34,6 +34,7 @@ fn dispatch(args: Args) -> Result<String> {
     let config = Config::load(&args.config)?;
     let log_file = matches!(args.command, Command::Run);
     log(&config, log_file)?;
+    raise_open_files();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Error::Fatal(format!("start the runtime: {error}")))?;
     match args.command {
@@ -47,6 +48,14 @@ fn dispatch(args: Args) -> Result<String> {
         Command::Split { until } => runtime.block_on(admin::split(&config, until)),
         Command::OfflineSql { node } => runtime.block_on(admin::offline_sql(&config, &node)),
     }
+}
+
+/// An archive may have as many distinct outputs as there are nodes, each an open file; the usual soft limit is 1,024.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Refused only where the hard limit forbids it, and then the splitter says which file it could not open.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// Logs to standard error, which is journald's for a service, and the daemon also to its file in `log_dir`.

@@ -99,6 +99,12 @@ pub struct SitePaths {
     pub cuts: PathBuf,
 }
 
+/// A path for a message: names from outside may hold what a terminal obeys.
+pub fn shown(path: &Path) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    path.to_string_lossy().chars().map(escaped).collect()
+}
+
 /// Whether `path` is a name of ours in progress or set aside: such names begin with a dot and mean nothing to others.
 pub fn is_hidden(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with('.'))

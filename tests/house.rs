@@ -10,7 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("protocol", &["model"]),
     ("paths", &["model", "protocol"]),
     ("config", &["model", "protocol", "paths", "error"]),
-    ("error", &["model", "protocol", "logs"]),
+    ("error", &["model", "protocol", "paths", "logs"]),
     ("disk", &["model", "error", "paths"]),
     ("db", &["model", "error", "config"]),
     ("ground", &["model", "protocol", "paths", "error", "disk"]),

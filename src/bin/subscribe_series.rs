@@ -1,2 +1,10 @@
-//! x
-fn main() {}
+//! `subscribe_series`: a tool of the remote site. It is not written yet, and says so instead of doing nothing.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    eprintln!(
+        "subscribe_series is not part of this version: README.md says how a site works with psql alone"
+    );
+    ExitCode::FAILURE
+}

@@ -16,7 +16,7 @@ use super::arrivals::{Arrivals, Wholeness};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::Node;
-use crate::paths::Paths;
+use crate::paths::{Paths, shown};
 use crate::protocol::{Kind, TriggerFile};
 use crate::subscription::{Memory, Service, WholeRequest, Worker, reject_unread, set_aside};
 
@@ -227,6 +227,6 @@ impl Nodes {
 /// Logs what could not be done about one file.
 fn note(path: &Path, result: Result<()>) {
     if let Err(error) = result {
-        tracing::error!(?path, error = error.chain(), "passed over");
+        tracing::error!(path = shown(path), error = error.chain(), "passed over");
     }
 }

@@ -4,7 +4,7 @@ use super::stage::{Open, Seen};
 use crate::disk;
 use crate::ground::Ground;
 use crate::model::Node;
-use crate::paths::Paths;
+use crate::paths::{Paths, shown};
 use crate::protocol::{Kind, OpenRequest, Outcome, Phase, Stem};
 
 /// What lies there of a node. Which request is whole the caller knows: that takes more than one look.
@@ -43,7 +43,7 @@ fn outcome(paths: &Paths, node: &Node, stem: Stem) -> Option<Outcome> {
     match disk::read_dropped(&path) {
         Ok(file) => Outcome::parse(&file?.bytes),
         Err(error) => {
-            tracing::warn!(%node, path = %path.display(), error = error.chain(), "cannot read the subscriber's word");
+            tracing::warn!(%node, path = shown(&path), error = error.chain(), "cannot read the subscriber's word");
             None
         }
     }

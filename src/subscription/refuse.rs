@@ -8,7 +8,7 @@ use super::worker::Worker;
 use crate::disk;
 use crate::error::Result;
 use crate::model::{Node, Step};
-use crate::paths::Paths;
+use crate::paths::{Paths, shown};
 use crate::protocol::{Done, Kind, OpenRequest, Phase, SqlDone, Stem, TriggerFile};
 
 /// Refuses the node's open request, whatever its phase. The answer is on disk before the request is closed: a kill in
@@ -93,8 +93,7 @@ pub fn reject_unread(paths: &Paths, file: &TriggerFile, path: &Path, reason: &st
 /// one of this name makes room.
 pub fn set_aside(paths: &Paths, path: &Path, reason: &str) -> Result<()> {
     let Some(name) = path.file_name() else { return Ok(()) };
-    // Escaped: whoever chose the name wants a line of the operator's log, perhaps.
-    tracing::warn!(?path, reason, "set aside");
+    tracing::warn!(path = shown(path), reason, "set aside");
     let target = paths.rejected().join(name);
     disk::remove(&target)?;
     disk::rename(path, &target)?;

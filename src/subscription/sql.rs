@@ -94,13 +94,22 @@ end"
 }
 
 /// The line before the rows of a series.
-pub(super) fn copy_in(series: &Series, columns: &[String]) -> String {
-    format!("copy {} ({}) from stdin;\n", series.sql(), quoted(columns))
+pub(super) fn copy_in(series: &Series, columns: &[String], encoding: &str) -> String {
+    format!("copy {} ({}) from stdin{};\n", series.sql(), quoted(columns), in_encoding(encoding))
 }
 
 /// The query that gives those rows.
-pub(super) fn copy_out(series: &Series, columns: &[String]) -> String {
-    format!("copy {} ({}) to stdout", series.sql(), quoted(columns))
+pub(super) fn copy_out(series: &Series, columns: &[String], encoding: &str) -> String {
+    format!("copy {} ({}) to stdout{}", series.sql(), quoted(columns), in_encoding(encoding))
+}
+
+/// Rows travel in the encoding of the data centre's database, as in its archives: one that does not know its own encoding
+/// (`SQL_ASCII`) cannot convert them, and the site converts from any other.
+fn in_encoding(encoding: &str) -> String {
+    match encoding {
+        "UTF8" => String::new(),
+        other => format!(" (encoding {})", quote_literal(other)),
+    }
 }
 
 /// What follows the rows: their end, and the proof that all of them arrived.
@@ -181,9 +190,10 @@ mod tests {
         let series = Series::new("Odd Schema", "We\"ird");
         let columns = ["select".to_owned(), "v\"q".to_owned()];
         assert_eq!(
-            copy_in(&series, &columns),
+            copy_in(&series, &columns, "UTF8"),
             "copy \"Odd Schema\".\"We\"\"ird\" (\"select\", \"v\"\"q\") from stdin;\n"
         );
+        assert!(copy_out(&series, &columns, "LATIN1").ends_with(" to stdout (encoding 'LATIN1')"));
         let sequence = Sequence::new("s", "it's");
         assert_eq!(
             set_sequence(&sequence, 5, true),

@@ -129,8 +129,8 @@ impl Dump<'_> {
             db::copy_out(self.session, &rows.copy_out, sink.pieces(), 0).await?;
             sink.text("\\.\n").await;
         }
-        sink.text(sql::copy_in(series, &structure.copy_columns)).await;
-        let query = sql::copy_out(series, &structure.copy_columns);
+        sink.text(sql::copy_in(series, &structure.copy_columns, self.frame.encoding)).await;
+        let query = sql::copy_out(series, &structure.copy_columns, self.frame.encoding);
         let rows = db::copy_out(self.session, &query, sink.pieces(), self.rate).await?;
         tracing::info!(node = %self.frame.node, %series, rows, "dumped");
         sink.text(sql::after_rows(series, rows) + &structure.after_data).await;
