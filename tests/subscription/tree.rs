@@ -43,7 +43,8 @@ pub(crate) fn nothing() -> Contents {
 
 /// A registered node without an open request: `cuts` are its sections of `.cuts`, the last one its list.
 pub(crate) fn node(station: &Station<'_>, node: &str, cuts: &[(u64, &[&str])]) -> Contents {
-    let sequence = |name: &&str| if name.ends_with(".a") { format!(" {name}_seq") } else { String::new() };
+    let sequence =
+        |name: &&str| if crate::has_sequence(name) { format!(" {name}_seq") } else { String::new() };
     let section = |(from, list): &(u64, &[&str])| {
         let lines: String = list.iter().map(|name| format!("{name}{}\n", sequence(name))).collect();
         format!("from {from}\n{lines}")
