@@ -90,6 +90,15 @@ pub(crate) fn logs(cluster: &Cluster, directory: &str, list: &[&str], from: u64,
         .collect()
 }
 
+/// Without site logs, and without those that are being written: where archives come and go on.
+pub(crate) fn without_logs(mut contents: Contents) -> Contents {
+    let is_log = |name: &str| {
+        name.starts_with("site_logs/") && (name.contains("/slony1_log_") || name.contains("/.tmp-"))
+    };
+    contents.retain(|name, _| !is_log(name));
+    contents
+}
+
 /// The site logs among the contents, of one directory, for these counters.
 pub(crate) fn only_logs(contents: &Contents, directory: &str, from: u64, to: u64) -> Contents {
     let wanted = (from..=to).map(|counter| format!("site_logs/{directory}/{}", log_name(counter)));
