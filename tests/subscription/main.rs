@@ -6,12 +6,18 @@ mod support;
 
 mod arrivals;
 mod bad_input;
+mod database;
 mod deployed;
+mod dump;
 mod feed;
 mod fence;
 mod flow;
+mod hostile;
+mod list;
 mod outcomes;
 mod packing;
+mod process;
+mod restart;
 mod splitter;
 mod supersede;
 mod tree;

@@ -2,7 +2,7 @@
 # `make deps`: installs what is missing of what this project needs on Debian and Ubuntu, and says so; otherwise silent.
 #
 #   deps.sh build   a C compiler and a Rust toolchain: enough for `make build`
-#   deps.sh         these, PostgreSQL and Slony-I: what the tests and the demo run
+#   deps.sh         these, PostgreSQL, Slony-I and strace: what the tests and the demo run
 #
 # Programs are looked for where tests/support/programs.rs looks. Nothing that is installed is changed.
 set -euo pipefail
@@ -62,6 +62,12 @@ directory_of() {
         fi
     done < <(postgres_directories)
 }
+
+# The tests kill the daemon at a system call.
+if [ "${1:-all}" = all ] && ! has strace; then
+    missing+=(strace)
+    packages+=(strace)
+fi
 
 bindir=''
 server=present

@@ -77,6 +77,19 @@ impl<'c> Station<'c> {
         wait::until("the daemon to start", LIMIT, ready);
     }
 
+    /// Starts the daemon under strace, which kills it at the fsync of this number (of one of its threads). Does not wait:
+    /// it may be dead at once.
+    pub fn start_to_die(&self, fsync: u32) {
+        let strace = super::programs::find("strace");
+        let inject = format!("inject=fsync:signal=SIGKILL:when={fsync}");
+        let config = self.directory.join("manager.cfg");
+        let config = config.to_str().expect("a plain path");
+        let args = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", &inject];
+        let manager = [MANAGER, "--config", config, "run"];
+        let args: Vec<&str> = args.into_iter().chain(manager).collect();
+        self.cluster.server().home().start_as_caller(&self.name, &strace, &args);
+    }
+
     /// SIGTERM; the daemon must end well.
     pub fn stop(&self) {
         let status = self.cluster.server().home().stop(&self.name).expect("it runs");
