@@ -151,7 +151,8 @@ fn names_that_deployed_clients_cannot_tell_apart_are_refused() {
             "{sqldone}"
         );
         assert!(!station.has(&format!("triggers/{node}.subscribe_series.done")));
-        assert!(station.has(&format!("triggers/rejected/{node}.subscribe_series.tgr.reason")));
+        let beside = format!("triggers/rejected/{node}.subscribe_series.tgr.reason");
+        station.wait_for(&beside, || station.has(&beside).then_some(()));
     }
     assert_eq!(station.read("etc/slon_parser.cfg"), registry);
     // The document's clients match names exactly.

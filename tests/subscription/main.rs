@@ -78,6 +78,11 @@ fn cluster() -> &'static Cluster {
     })
 }
 
+/// Whether a subject's series has a sequence.
+fn has_sequence(series: &str) -> bool {
+    series.split_once('.').is_some_and(|(_, table)| table == "a")
+}
+
 /// Changes a series of the standard shape in each way that there is, and its sequence if it has one.
 #[track_caller]
 fn change(series: &str) {
@@ -89,7 +94,7 @@ fn change(series: &str) {
          update {series} set recnum = {key} where recnum = (select min(recnum) from {series} where note = 'new'); \
          delete from {series} where note = 'to go';"
     );
-    if series.ends_with(".a") {
+    if has_sequence(series) {
         sql += &format!(" select nextval('{series}_seq') \\g /dev/null");
     }
     cluster().origin(&sql);

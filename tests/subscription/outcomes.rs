@@ -21,7 +21,9 @@ impl Case {
 
     /// Changes all series, and lets the splitter see that; returns the counter then.
     fn go_on(&self) -> u64 {
-        ["outcomes.a", "outcomes.b", "outcomes.c"].iter().for_each(|series| change(series));
+        for series in ["outcomes.a", "outcomes.b", "outcomes.c"] {
+            change(series);
+        }
         let counter = cluster().sync();
         self.feed.until(&self.station, counter);
         counter
@@ -36,7 +38,9 @@ impl Case {
     /// What the splitter must have published so far, and nothing else, beside `rest`.
     fn assert_tree(&self, rest: Contents, parts: &[Contents]) {
         let mut expected = rest;
-        parts.iter().for_each(|part| expected.extend(part.clone()));
+        for part in parts {
+            expected.extend(part.clone());
+        }
         assert_contents(&contents(&self.station), &expected);
     }
 
@@ -55,7 +59,7 @@ fn a_new_site_fails_and_then_succeeds() {
     let Case { station, site, .. } = &case;
     case.go_on();
     let nobody: Contents = [("etc/slon_parser.cfg".to_owned(), String::new())].into();
-    case.assert_tree(nothing(), &[nobody.clone()]);
+    case.assert_tree(nothing(), std::slice::from_ref(&nobody));
 
     let cut = case.ask("outcomes.a subscribe\noutcomes.b subscribe");
     let last = case.go_on();
@@ -65,7 +69,7 @@ fn a_new_site_fails_and_then_succeeds() {
     assert_eq!(done, "success false\nreason the site could not apply the SQL\n");
     case.assert_tree(nothing(), &[nobody]);
 
-    let list = ["outcomes.a", "outcomes.b"];
+    let wanted = ["outcomes.a", "outcomes.b"];
     let cut = case.ask("outcomes.a subscribe\noutcomes.b subscribe");
     site.apply_sql(station);
     let last = case.go_on();
@@ -82,9 +86,9 @@ fn a_new_site_fails_and_then_succeeds() {
         assert!(answered.iter().any(|there| there == name), "{name} is not in {answered:#?}");
     }
     assert_eq!(site.answer(station, true), "success true\noutcomes.a\noutcomes.b\n");
-    let logs = logs(cluster(), "nso", &list, cut + 1, last);
-    case.assert_tree(nothing(), &[node(station, "nso", &[(cut + 1, &list)]), logs]);
-    case.assert_equal(&list);
+    let logs = logs(cluster(), "nso", &wanted, cut + 1, last);
+    case.assert_tree(nothing(), &[node(station, "nso", &[(cut + 1, &wanted)]), logs]);
+    case.assert_equal(&wanted);
 }
 
 #[test]
@@ -112,7 +116,7 @@ fn a_known_site_fails_and_then_succeeds() {
     case.assert_tree(nothing(), &[registered, old(last)]);
     case.assert_equal(&before);
 
-    let list = ["outcomes.a", "outcomes.b"];
+    let wanted = ["outcomes.a", "outcomes.b"];
     let cut = case.ask(wish);
     case.go_on();
     site.apply_logs(station);
@@ -120,9 +124,9 @@ fn a_known_site_fails_and_then_succeeds() {
     site.apply_sql(station);
     let last = case.go_on();
     assert_eq!(site.answer(station, true), "success true\noutcomes.a\noutcomes.b\n");
-    let registered = node(station, "nso", &[(first + 1, &before), (cut + 1, &list)]);
-    case.assert_tree(nothing(), &[registered, old(cut), logs(cluster(), "nso", &list, cut + 1, last)]);
-    case.assert_equal(&list);
+    let registered = node(station, "nso", &[(first + 1, &before), (cut + 1, &wanted)]);
+    case.assert_tree(nothing(), &[registered, old(cut), logs(cluster(), "nso", &wanted, cut + 1, last)]);
+    case.assert_equal(&wanted);
     assert_eq!(site.query("select last_value from outcomes.a_seq"), {
         cluster().server().query(crate::support::slony::ARCHIVER, "select last_value from outcomes.a_seq")
     });

@@ -11,7 +11,9 @@ use crate::{change, cluster};
 /// Changes all series in a few archives; returns the counter then.
 fn go_on() -> u64 {
     for _ in 0..2 {
-        ["still.a", "still.b"].iter().for_each(|series| change(series));
+        for series in ["still.a", "still.b"] {
+            change(series);
+        }
         cluster().sync();
     }
     cluster().archiver_counter()
@@ -55,7 +57,7 @@ fn a_request_can_be_finished_before_the_splitter_has_seen_its_cut() {
             vec![node(&station, "nso", &[(first + 1, old)]), logs(cluster(), "nso", old, first + 1, last)]
         };
         let mut expected = nothing();
-        parts.into_iter().for_each(|part| expected.extend(part));
+        expected.extend(parts.into_iter().flatten());
         assert_contents(&contents(&station), &expected);
         let original = cluster().original(if success { new } else { old });
         feed.until(&station, original.counter);

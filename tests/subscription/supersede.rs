@@ -2,8 +2,8 @@
 
 use crate::support::slony::ARCHIVER;
 use crate::support::{Site, Station};
-use crate::tree::{assert_contents, contents, cut, nothing};
-use crate::{change, cluster, tree};
+use crate::tree::{assert_contents, contents, cut, nothing, without_logs};
+use crate::{change, cluster};
 
 /// The role of a station's dumps, so that its sessions can be told from those of other tests.
 fn role(name: &str) {
@@ -83,10 +83,6 @@ fn a_request_is_superseded_after_its_answer() {
         std::fs::read_to_string(&path).ok().filter(|text| text.ends_with("\nsupersede.b\n"))
     });
     assert!(site.answer(&station, false).starts_with("success false\n"));
-    let without_logs = |mut all: tree::Contents| {
-        all.retain(|name, _| !name.contains("/slony1_log_"));
-        all
-    };
     assert_contents(&without_logs(contents(&station)), &without_logs(before.clone()));
     assert!(nothing().keys().all(|name| before.contains_key(name)));
     site.assert_equal(&station, &["supersede.c"]);

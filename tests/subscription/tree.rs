@@ -43,7 +43,8 @@ pub(crate) fn nothing() -> Contents {
 
 /// A registered node without an open request: `cuts` are its sections of `.cuts`, the last one its list.
 pub(crate) fn node(station: &Station<'_>, node: &str, cuts: &[(u64, &[&str])]) -> Contents {
-    let sequence = |name: &&str| if name.ends_with(".a") { format!(" {name}_seq") } else { String::new() };
+    let sequence =
+        |name: &&str| if crate::has_sequence(name) { format!(" {name}_seq") } else { String::new() };
     let section = |(from, list): &(u64, &[&str])| {
         let lines: String = list.iter().map(|name| format!("{name}{}\n", sequence(name))).collect();
         format!("from {from}\n{lines}")
@@ -87,6 +88,15 @@ pub(crate) fn logs(cluster: &Cluster, directory: &str, list: &[&str], from: u64,
             (format!("site_logs/{directory}/{name}"), made.clone())
         })
         .collect()
+}
+
+/// Without site logs, and without those that are being written: where archives come and go on.
+pub(crate) fn without_logs(mut contents: Contents) -> Contents {
+    let is_log = |name: &str| {
+        name.starts_with("site_logs/") && (name.contains("/slony1_log_") || name.contains("/.tmp-"))
+    };
+    contents.retain(|name, _| !is_log(name));
+    contents
 }
 
 /// The site logs among the contents, of one directory, for these counters.

@@ -236,9 +236,9 @@ pub fn log_name(counter: u64) -> String {
 }
 
 fn collect(root: &Path, directory: &Path, tree: &mut BTreeMap<String, String>) {
-    let entries = fs::read_dir(directory).expect("list a directory");
-    for entry in entries {
-        let path = entry.expect("list a directory").path();
+    // A directory may go while it is looked at.
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
         let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
         if metadata.is_dir() {
