@@ -68,7 +68,7 @@ pub struct DatabaseConfig {
 pub struct DumpConfig {
     /// How long somebody may wait for a dump's locks before the dump gives way.
     pub give_way: Duration,
-    /// How often a dump that gave way is made again before the request is refused.
+    /// How many dumps may give way, or break, before the request is refused.
     pub attempts: u32,
     /// How many dumps run at once.
     pub jobs: usize,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! trigger file -> Request -> UpdatePlan -> SQL dump -> (subscriber applies it) -> Outcome -> CleanupPlan
-//! archive      -> statements -> routes  -> site logs -> (subscriber fetches)   -> horizon -> expired
+//! archive      -> statements -> routes  -> site logs -> (subscriber fetches)
 //! ```
 //!
 //! The rooms in reading order; ARCHITECTURE.md says who may import whom.

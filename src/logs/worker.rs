@@ -300,9 +300,10 @@ fn site_position(site: &Site) -> Result<Option<Counter>> {
     let mut position = None;
     // A kill may have parted the directories that get logs now by one archive: the one behind counts.
     for target in targets(std::slice::from_ref(site), Counter::LAST) {
-        let newest = match disk::exists(&target.directory) {
-            true => disk::site_logs(&target.directory)?.pop().map(|(counter, _)| counter),
-            false => None,
+        let newest = if disk::exists(&target.directory) {
+            disk::site_logs(&target.directory)?.pop().map(|(counter, _)| counter)
+        } else {
+            None
         };
         let begins =
             if target.directory == site.paths.directory { first.map(Counter::previous) } else { cut };

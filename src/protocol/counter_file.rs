@@ -1,5 +1,4 @@
-//! `split.counter`: the last archive of which every node has its part; `<node>.counter` and `slony_counter.txt`: the
-//! last log that a site has applied. One decimal number and a line end.
+//! `split.counter`: the last archive of which every node has its part. One decimal number and a line end.
 
 use super::Malformed;
 use crate::model::Counter;

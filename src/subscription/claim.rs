@@ -38,11 +38,11 @@ pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
 async fn accept(worker: &Worker, stem: Stem, dropped: &Dropped) -> Result<()> {
     let Worker { service, node, .. } = worker;
     let paths = service.config.paths.clone();
-    if let Err(reason) = read(node, &dropped.bytes) {
-        if service.ground(node)?.open.is_some() {
-            // The open request goes on: rubbish is not its subscriber's next one.
-            return refuse::keep_rejected(&paths, node, stem, &dropped.bytes, &reason);
-        }
+    if let Err(reason) = read(node, &dropped.bytes)
+        && service.ground(node)?.open.is_some()
+    {
+        // The open request goes on: rubbish is not its subscriber's next one.
+        return refuse::keep_rejected(&paths, node, stem, &dropped.bytes, &reason);
     }
     let (all, name, text) = (paths.clone(), node.clone(), dropped.bytes.clone());
     let plan = move |ground: &Ground| {

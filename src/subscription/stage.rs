@@ -40,7 +40,7 @@ pub enum Stage {
     Requested(Stem),
     /// The subscriber can fetch the SQL since then (the cut says so). Restart: wait on.
     Answered(Stem, SystemTime),
-    /// The manager was telling the subscriber why not when it was stopped. Restart: tell it.
+    /// The manager has told the subscriber why not and was stopped then. Restart: take the rest away.
     Refusing(Stem),
     /// The manager makes the SQL. Restart: throw `.new` away and begin again from the request.
     Updating(Stem),
@@ -151,7 +151,7 @@ mod tests {
         all
     }
 
-    /// The table of DESIGN in its own words, one predicate a row, against the function on every combination.
+    /// The table of PROTOCOL.md in its own words, one predicate a row, against the function on every combination.
     #[test]
     fn every_combination_has_the_first_stage_that_fits() {
         for stem in Stem::ALL {

@@ -171,7 +171,7 @@ fn strays_are_set_aside_with_the_reason() {
     station.drop_file("nso.subscription_series.sqlapplied", "node nso\nsuccess true\n");
     let done = station.await_file("nso.subscription_series.done");
     let reason = "no SQL is waiting for this node's word: ask again with a new request";
-    assert_eq!(done, format!("success false\nreason {reason}\n"));
+    assert_eq!(done, format!("success false\nreason {reason}\naia.lev1\n"), "with the series of the node");
     for (kind, reason) in [("cfg", "no request of this node is open"), ("sqlapplied", reason)] {
         let name = format!("triggers/rejected/nso.subscription_series.{kind}.reason");
         station.wait_for(&name, || station.has(&name).then_some(()));

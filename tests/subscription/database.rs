@@ -72,5 +72,6 @@ fn patience_has_an_end() {
         "{answer}"
     );
     assert!(answer.contains("not permitted to log in"), "{answer}");
-    assert!(!station.has("etc/nso.new.cut") && !station.has("etc/nso.new.lst"));
+    let closed = || (!station.has("etc/nso.new.cut") && !station.has("etc/nso.new.lst")).then_some(());
+    station.wait_for("the request to be closed", closed);
 }
