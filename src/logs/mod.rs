@@ -1,4 +1,4 @@
-//! Flow two, its pure part: an archive of slon is cut into one site log per subscriber.
+//! Flow two: an archive of slon is cut into one site log per subscriber.
 //!
 //! ```text
 //! archive -> survey (checks every byte, notes what occurs)
@@ -6,17 +6,18 @@
 //!   lists -> Routes -> plan (which outputs, for whom) -> write (second reading, raw rows to the outputs)
 //! ```
 //!
-//! Nothing in here touches a file, a database or a clock: archives come as [`std::io::BufRead`], site logs go to
-//! [`std::io::Write`]. Where both fit into memory, hand in a slice: lines are then read without being copied.
+//! Only [`worker`] and `gate` touch files and the database. For the others archives come as [`std::io::BufRead`], site logs
+//! go to [`std::io::Write`]. Where both fit into memory, hand in a slice: lines are then read without being copied.
 //!
 //! In reading order: [`statement`] reads one, helped by `header`, `row`, `table_copy`
 //! and `sequence_line`, and below them `copy_text` (escapes of COPY), `array` (array literals), `quoted` (SQL names)
 //! and `lines`; [`route`] knows who has which series; [`site_log`] knows the two dialects; [`split`] puts them to
-//! work.
+//! work; [`targets`] says which directory gets which list; [`worker`] does it for what `gate` lets through.
 
 mod array;
 mod copy_text;
 pub mod fault;
+mod gate;
 pub mod header;
 mod lines;
 mod quoted;
@@ -31,7 +32,8 @@ pub mod targets;
 pub mod worker;
 
 pub use fault::{ArchiveFault, SplitError};
+pub use gate::{Committed, Gate, Vouched};
 pub use route::{Destination, Routes};
 pub use split::{Output, Plan, Survey, plan, survey, write};
 pub use statement::{Expected, Reader, Statement};
-pub use worker::{Committed, Gate, Splitter, Vouched};
+pub use worker::Splitter;

@@ -5,14 +5,12 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
 use super::targets::{New, Site, Target, targets};
 use super::{Destination, Expected, Routes, SplitError, plan, survey, write};
 use crate::config::Config;
-use crate::db::{Database, Session};
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::{self, Ground, read};
@@ -28,68 +26,6 @@ const UNDER_ONE_HOLD: Duration = Duration::from_millis(200);
 
 /// How long the hold is free for others then.
 const BETWEEN_HOLDS: Duration = Duration::from_millis(10);
-
-/// Who says how far the archives are true.
-#[async_trait]
-pub trait Gate: Send {
-    /// The last archive that may be split.
-    async fn committed(&mut self) -> Result<Counter>;
-    /// The Slony node whose archives these are.
-    async fn slony_node(&mut self) -> Result<SlonyNode>;
-}
-
-/// The log-shipping node's database says it; asked over one connection, made again when it breaks.
-pub struct Committed {
-    database: Database,
-    session: Option<Session>,
-}
-
-/// The operator says it; no database is asked.
-pub struct Vouched {
-    /// Up to here.
-    pub until: Counter,
-    /// By this node.
-    pub node: SlonyNode,
-}
-
-impl Committed {
-    /// Nothing is connected yet.
-    pub fn new(database: Database) -> Self {
-        Self { database, session: None }
-    }
-
-    async fn session(&mut self) -> Result<&Session> {
-        let session = match self.session.take() {
-            Some(session) if !session.client().is_closed() => session,
-            _ => self.database.connect().await?,
-        };
-        Ok(self.session.insert(session))
-    }
-}
-
-#[async_trait]
-impl Gate for Committed {
-    async fn committed(&mut self) -> Result<Counter> {
-        let database = self.database.clone();
-        database.committed(self.session().await?).await
-    }
-
-    async fn slony_node(&mut self) -> Result<SlonyNode> {
-        let database = self.database.clone();
-        database.local_node(self.session().await?).await
-    }
-}
-
-#[async_trait]
-impl Gate for Vouched {
-    async fn committed(&mut self) -> Result<Counter> {
-        Ok(self.until)
-    }
-
-    async fn slony_node(&mut self) -> Result<SlonyNode> {
-        Ok(self.node)
-    }
-}
 
 /// The splitter of one installation. `run` and `split` share it, and with it the hold.
 pub struct Splitter {
