@@ -6,7 +6,7 @@
 //! tested.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -207,7 +207,11 @@ impl Home {
     /// Waits for the end of a process and forgets its id: from now on it may be another's.
     fn bury(&self, name: &str, child: &mut Child) -> ExitStatus {
         let status = child.wait().expect("wait for a daemon");
-        fs::remove_file(self.path.join("pids").join(name)).expect("remove a process id");
+        // One that was killed at once had not written it yet.
+        match fs::remove_file(self.path.join("pids").join(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            removed => removed.expect("remove a process id"),
+        }
         status
     }
 
