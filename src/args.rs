@@ -34,6 +34,39 @@ pub enum Command {
         /// Split up to this archive and ask no database: you vouch that they have all committed.
         #[arg(long, value_name = "N", value_parser = counter)]
         until: Option<Counter>,
+        /// Take this archive as empty: slon committed it and never wrote it, which happens with ACCEPT_SET and
+        /// FAILOVER_NODE.
+        #[arg(long, value_name = "N", value_parser = counter)]
+        accept_empty: Option<Counter>,
+    },
+    /// Split archives again for one node, from those that are kept.
+    Resplit {
+        /// The node.
+        node: Node,
+        /// The first archive.
+        #[arg(long, value_name = "A", value_parser = counter)]
+        from: Counter,
+        /// The last archive.
+        #[arg(long, value_name = "B", value_parser = counter)]
+        to: Counter,
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Decide about statements of EXECUTE SCRIPT that stopped a node's logs.
+    #[command(group(clap::ArgGroup::new("decision").required(true)))]
+    Ddl {
+        /// The node.
+        node: Node,
+        /// The archive before which its logs stopped, as `list` shows it.
+        #[arg(value_parser = counter)]
+        counter: Counter,
+        /// The node gets them.
+        #[arg(long, group = "decision")]
+        send: bool,
+        /// The node does not get them.
+        #[arg(long, group = "decision")]
+        skip: bool,
     },
     /// Print the replication objects that a site needs to apply its logs.
     OfflineSql {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ::config::{Environment, Map, Source, Value, ValueKind};
 
 use crate::error::{Context, Error, Result};
-use crate::model::{Dialect, Node, SlonyNode};
+use crate::model::{Dialect, Node, SlonyNode, Unrouted};
 use crate::paths::Paths;
 use crate::protocol::key_value;
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub dialect: Dialect,
     /// The dialects of single nodes.
     pub dialects: HashMap<Node, Dialect>,
+    /// What becomes of statements of EXECUTE SCRIPT of which it cannot be told whether a node should have them.
+    pub unrouted: Unrouted,
 }
 
 /// How to reach PostgreSQL.
@@ -77,7 +79,7 @@ pub struct DumpConfig {
 }
 
 /// Every key with its default, as `etc/subscription_manager.cfg` explains them; `None`: must be given or may stay away.
-const KEYS: [(&str, Option<&str>); 26] = [
+const KEYS: [(&str, Option<&str>); 27] = [
     ("triggerdir", None),
     ("subscribers_dir", None),
     ("parser_config", None),
@@ -110,6 +112,7 @@ const KEYS: [(&str, Option<&str>); 26] = [
     ("dump_rate", Some("0")),
     ("dialect", Some("psql")),
     ("site_dialects", Some("")),
+    ("ddl_unrouted", Some("hold")),
 ];
 
 impl Config {
@@ -164,6 +167,7 @@ impl Config {
             },
             dialect: read.dialect("dialect"),
             dialects: read.dialects("site_dialects"),
+            unrouted: read.unrouted("ddl_unrouted"),
         }
     }
 
@@ -318,6 +322,18 @@ impl Reader<'_> {
             self.fault(key, "must be `psql` or `slony`");
             Dialect::Psql
         })
+    }
+
+    fn unrouted(&mut self, key: &str) -> Unrouted {
+        match self.text(key).as_str() {
+            "hold" => Unrouted::Hold,
+            "skip" => Unrouted::Skip,
+            "all" => Unrouted::Send,
+            _ => {
+                self.fault(key, "must be `hold`, `skip` or `all`");
+                Unrouted::Hold
+            }
+        }
     }
 
     fn dialects(&mut self, key: &str) -> HashMap<Node, Dialect> {

@@ -63,6 +63,18 @@ pub enum Error {
         /// Its line and fault.
         source: crate::logs::SplitError,
     },
+    /// An archive that has committed is not there.
+    #[error(
+        "archive {counter} has committed, but `{}` is not there: it is waited for, never jumped over; if slon committed it \
+         and never wrote it (ACCEPT_SET, FAILOVER_NODE), `split --accept-empty {counter}` takes it as empty",
+        shown(path)
+    )]
+    Missing {
+        /// Its number.
+        counter: Counter,
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// Splitting cannot go on, for a reason that only a person can remove.
     #[error("{0}")]
     Stopped(String),
@@ -97,6 +109,7 @@ impl Error {
             | Self::WrongDatabase(_)
             | Self::Yielded { .. }
             | Self::Archive { .. }
+            | Self::Missing { .. }
             | Self::Stopped(_) => Consequence::Retry,
         }
     }

@@ -8,7 +8,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::{Node, SeriesList};
 use crate::paths::{Paths, SitePaths};
-use crate::protocol::{Cuts, Malformed, OpenRequest, Registry, Request, read_names};
+use crate::protocol::{Cuts, Malformed, OpenRequest, Registry, Request, Stopped, read_names};
 
 /// One node at one moment.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Ground {
     pub cuts: Option<Cuts>,
     /// Its open request.
     pub open: Option<OpenRequest>,
+    /// Where its logs stop.
+    pub stopped: Option<Stopped>,
 }
 
 impl Ground {
@@ -38,7 +40,8 @@ impl Ground {
             },
         };
         let open = read(&site.open_request, OpenRequest::parse)?;
-        Ok(Self { registry, site, cuts, open })
+        let stopped = read(&site.stopped, Stopped::parse)?;
+        Ok(Self { registry, site, cuts, open, stopped })
     }
 
     /// The node's list as it holds for the archives to come; `None`: not registered.

@@ -9,6 +9,7 @@ use clap::Parser as _;
 use subscription_manager::args::{Args, Command};
 use subscription_manager::config::Config;
 use subscription_manager::error::{Context as _, Error, Result};
+use subscription_manager::protocol::Decision;
 use subscription_manager::{admin, daemon};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -45,7 +46,16 @@ fn dispatch(args: Args) -> Result<String> {
             ended.map(|()| String::new())
         }
         Command::List { json } => admin::list(&config, json),
-        Command::Split { until } => runtime.block_on(admin::split(&config, until)),
+        Command::Split { until, accept_empty } => {
+            runtime.block_on(admin::split(&config, until, accept_empty))
+        }
+        Command::Resplit { node, from, to, dry_run } => {
+            runtime.block_on(admin::resplit(&config, &node, (from, to), dry_run))
+        }
+        Command::Ddl { node, counter, send, skip: _ } => {
+            let decision = if send { Decision::Send } else { Decision::Skip };
+            runtime.block_on(admin::ddl(&config, &node, counter, decision))
+        }
         Command::OfflineSql { node } => runtime.block_on(admin::offline_sql(&config, &node)),
     }
 }

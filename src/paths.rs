@@ -48,6 +48,21 @@ impl Paths {
         self.work_dir.join("split.counter")
     }
 
+    /// `work/split.seen`: what the archives looked like that were split last.
+    pub fn seen(&self) -> PathBuf {
+        self.work_dir.join("split.seen")
+    }
+
+    /// `work/sequences`: the numbers by which Slony-I before 2.2 calls sequences.
+    pub fn sequence_numbers(&self) -> PathBuf {
+        self.work_dir.join("sequences")
+    }
+
+    /// `work/accepted_empty`: archives that slon committed and never wrote, taken as empty at an operator's word.
+    pub fn accepted_empty(&self) -> PathBuf {
+        self.work_dir.join("accepted_empty")
+    }
+
     /// `work/subscription_manager.lock`: held by `run` for its life.
     pub fn instance_lock(&self) -> PathBuf {
         self.work_dir.join("subscription_manager.lock")
@@ -75,6 +90,8 @@ impl Paths {
             new_list: in_tables(".new.lst"),
             open_request: in_tables(".new.cut"),
             cuts: in_tables(".cuts"),
+            stopped: in_tables(".stopped"),
+            decisions: in_tables(".ddl"),
             directory,
         }
     }
@@ -97,6 +114,10 @@ pub struct SitePaths {
     pub open_request: PathBuf,
     /// `etc/nso.cuts`
     pub cuts: PathBuf,
+    /// `etc/nso.stopped`: before which archive its logs stop, and why.
+    pub stopped: PathBuf,
+    /// `etc/nso.ddl`: what an operator has decided about statements that could not be routed.
+    pub decisions: PathBuf,
 }
 
 /// A path for a message: names from outside may hold what a terminal obeys.

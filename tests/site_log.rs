@@ -7,8 +7,10 @@ mod support;
 use std::fmt::Write as _;
 use std::process::Output;
 
-use subscription_manager::logs::{Destination, Expected, Routes, plan, survey, write};
-use subscription_manager::model::{ArchiveName, Dialect, SeriesList, Subscription, quote_identifier};
+use subscription_manager::logs::{Destination, Expected, Numbers, Routes, Survey, plan, write};
+use subscription_manager::model::{
+    ArchiveName, Dialect, SeriesList, Subscription, Unrouted, quote_identifier,
+};
 use subscription_manager::subscription::offline::offline_objects;
 use support::Server;
 use support::postgres::{expect_success, feed};
@@ -51,10 +53,12 @@ impl Site {
     fn split(&self, archive: &str, counter: u64, dialect: Dialect) -> Vec<u8> {
         let name: ArchiveName = format!("slony1_log_2_{counter:020}.sql").parse().unwrap();
         let expected = Expected { cluster: self.cluster, name };
-        let routes = Routes::new(&[Destination { dialect, list: &self.list }]);
-        let plan = plan(&survey(archive.as_bytes(), &expected).unwrap(), &routes).unwrap();
+        let routes =
+            Routes::new(&[Destination { node: 0, unrouted: Unrouted::Hold, dialect, list: &self.list }]);
+        let mut survey = Survey::of(archive.as_bytes(), &expected, Vec::new()).unwrap();
+        let plan = plan(&survey, &routes, &Numbers::new()).unwrap();
         let mut written = [Vec::new()];
-        write(archive.as_bytes(), &expected, &plan, &mut written).unwrap();
+        write(&mut survey, || Ok(archive.as_bytes()), &expected, &plan, &mut written).unwrap();
         let [log] = written;
         log
     }
@@ -369,13 +373,23 @@ fn every_kind_of_column_and_change() {
     assert_eq!(site.query("select count(*) from k"), "1");
 
     // What must never be applied, though a log said so.
-    let script = "insert into \"_c\".sl_log_archive values (1, 1, null, 1, null, null, 'S', null, '{create table pwned()}')";
+    let script = "insert into \"_c\".sl_log_archive values (1, 1, null, 1, null, null, 'X', null, '{create table pwned()}')";
     let mut psql = site.server.psql("site", "slony");
     psql.args(["-v", "ON_ERROR_STOP=1", "-c", script]);
     assert!(!psql.output().unwrap().status.success());
     let mut psql = site.server.psql("site", "slony");
     psql.args(["-c", "select \"_c\".site_log_offline(2)"]);
     assert!(String::from_utf8_lossy(&psql.output().unwrap().stderr).contains("this site log is of format 2"));
+    // Statements of EXECUTE SCRIPT, in both formats. The rights are those of the role.
+    site.own(
+        r#"insert into "_c".sl_log_archive values
+            (1, 1, null, 1, null, null, 'S', null, array['alter table k add column scripted text default ''a\\b''', '', '']),
+            (1, 1, null, 1, null, null, 's', null, '{}');
+           select "_c".runScript_offline(E'update k set scripted = scripted || E''\\'' ''');
+           select "_c".truncateTable_offline('public', 'parent')"#,
+    );
+    site.own("insert into k (id) values (77)");
+    assert_eq!(site.query("select scripted from k where id = 77"), r"a\\b");
     // Calls of the older formats.
     site.own("create sequence q; insert into \"_c\".sl_sequence_offline values (7, 'q', 'public')");
     site.own(

@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::logs::{Committed, Gate, Splitter, Vouched};
 use crate::model::{ArchiveName, Counter, SlonyNode};
 
-/// Splits what has committed; with `until`, what the operator vouches for, and no database is asked.
-pub async fn split(config: &Config, until: Option<Counter>) -> Result<String> {
+/// Splits what has committed; with `until`, what the operator vouches for, and no database is asked. `empty` is an archive
+/// that slon committed and never wrote.
+pub async fn split(config: &Config, until: Option<Counter>, empty: Option<Counter>) -> Result<String> {
     let splitter = Splitter::new(config)
         .ok_or_else(|| Error::Fatal("`archive_dir` is not set: there is nothing to split".into()))?;
     let archives = archives(&splitter)?;
@@ -22,8 +23,32 @@ pub async fn split(config: &Config, until: Option<Counter>) -> Result<String> {
     let last = gate.committed().await?;
     let lowest = archives.iter().filter(|archive| archive.node == node).map(|archive| archive.counter).min();
     splitter.begin(lowest.filter(|_| until.is_some()).map_or(last, Counter::previous)).await?;
-    let count = splitter.split_until(last, node, &CancellationToken::new()).await?;
+    if let Some(empty) = empty {
+        accept_empty(&splitter, gate.as_mut(), empty, last, node).await?;
+    }
+    let count = splitter.split_through(gate.as_mut(), last, node, &CancellationToken::new()).await?;
     Ok(format!("{count} archives split, up to {}\n", splitter.counter()?.unwrap_or_default()))
+}
+
+/// Slony-I commits before it writes in two cases only; in all others a missing archive is waited for.
+async fn accept_empty(
+    splitter: &Splitter,
+    gate: &mut dyn Gate,
+    empty: Counter,
+    last: Counter,
+    node: SlonyNode,
+) -> Result<()> {
+    if empty > last {
+        return Err(Error::Fatal(format!("archive {empty} has not committed yet, only {last}")));
+    }
+    if !gate.may_be_empty().await? {
+        return Err(Error::Fatal(
+            "Slony-I remembers no ACCEPT_SET and no FAILOVER_NODE, and no other archive is committed before it is \
+             written: find the archive; if you know that it is one of these, vouch for it with `--until`"
+                .into(),
+        ));
+    }
+    splitter.accept_empty(empty, node).await
 }
 
 fn archives(splitter: &Splitter) -> Result<Vec<ArchiveName>> {

@@ -54,7 +54,7 @@ impl Splitting {
                     "the splitter is at archive {at}, but the database says {committed}: time went back there"
                 )));
             }
-            self.splitter.split_until(committed, node, &self.cancel).await?;
+            self.splitter.split_through(&mut self.gate, committed, node, &self.cancel).await?;
             let next = crate::model::ArchiveName { node, counter: committed.next() };
             if !disk::exists(&self.splitter.archive_dir().join(next.to_string()))
                 || self.cancel.is_cancelled()

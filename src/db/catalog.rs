@@ -1,8 +1,10 @@
 //! What the catalogs of PostgreSQL and Slony say of series.
 
+use std::collections::HashMap;
+
 use super::{Database, Session};
 use crate::error::{Result, Tried};
-use crate::model::Series;
+use crate::model::{Sequence, Series};
 
 /// Whether a series can be subscribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,4 +53,24 @@ pub async fn encoding(session: &Session) -> Result<String> {
     let sql =
         "select pg_encoding_to_char(encoding)::text from pg_database where datname = current_database()";
     Ok(session.client().query_one(sql, &[]).await.tried("read the database's encoding")?.get(0))
+}
+
+/// The numbers by which Slony-I before 2.2 calls sequences in its archives.
+pub async fn sequence_numbers(db: &Database, session: &Session) -> Result<HashMap<u32, Sequence>> {
+    let cluster = db.cluster_schema();
+    let sql = format!("select seq_id, seq_nspname::text, seq_relname::text from {cluster}.sl_sequence");
+    let rows = session.client().query(&sql, &[]).await.tried("read the numbers of the sequences")?;
+    let number = |row: &tokio_postgres::Row| u32::try_from(row.get::<_, i32>(0)).ok();
+    let sequence =
+        |row: &tokio_postgres::Row| Sequence::new(row.get::<_, String>(1), row.get::<_, String>(2));
+    Ok(rows.iter().filter_map(|row| Some((number(row)?, sequence(row)))).collect())
+}
+
+/// Whether Slony-I still remembers an event of the two kinds whose archive it commits before it writes it.
+pub async fn commits_before_it_writes(db: &Database, session: &Session) -> Result<bool> {
+    let cluster = db.cluster_schema();
+    let sql = format!(
+        "select exists (select from {cluster}.sl_event where ev_type in ('ACCEPT_SET', 'FAILOVER_NODE', 'FAILOVER_SET'))"
+    );
+    Ok(session.client().query_one(&sql, &[]).await.tried("read `sl_event`")?.get(0))
 }

@@ -6,7 +6,7 @@ mod copy_out;
 mod snapshot;
 pub mod structure;
 
-pub use catalog::{Replication, encoding, replication};
+pub use catalog::{Replication, commits_before_it_writes, encoding, replication, sequence_numbers};
 pub use connect::{Database, Driver, Session, drive};
 pub use copy_out::copy_out;
 pub use snapshot::{Cut, Snapshot, first_waiter};

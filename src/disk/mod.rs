@@ -11,11 +11,11 @@ pub use act::{act, move_logs};
 pub use lock::Lock;
 pub use observe::{
     Dropped, Identity, Names, exists, give_back, modified, names, open, read_dropped, read_optional,
-    site_logs, state, take,
+    site_logs, size_and_time, state, take,
 };
 pub use publish::{
-    create_directory, create_hidden, link_or_copy, persist, publish_created, remove, remove_temporary,
-    rename, sync_directory, write, write_like,
+    append, close_hidden, create_directory, create_hidden, link, link_or_copy, name_hidden, publish_created,
+    remove, remove_temporary, rename, sync_directory, sync_many, write, write_like,
 };
 pub use sink::{Made, Sink, tarball};
 pub use watch::{Hint, watch};

@@ -77,6 +77,12 @@ pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
+/// Size and time of the last change (seconds, nanoseconds) of an open file.
+pub fn size_and_time(file: &File, path: &Path) -> Result<(u64, (i64, i64))> {
+    let metadata = file.metadata().context("examine", path)?;
+    Ok((metadata.len(), (metadata.mtime(), metadata.mtime_nsec())))
+}
+
 /// Whether anything has this name.
 pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::error::{Context, Result};
 
@@ -25,6 +25,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = create_hidden(parent(path))?;
     file.write_all(bytes).context("write", file.path())?;
     publish_created(file, path, READABLE)
+}
+
+/// Appends to a file, which is made if it is not there. Nothing is synced, and a crash may leave a part of it: for what
+/// nothing relies upon.
+pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = fs::OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).context("append to", path)
 }
 
 /// Whether a plain file with these bytes is there. Its kind and size are asked first: in the drop directory anything
@@ -56,10 +63,57 @@ pub fn publish_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()
     sync_directory(parent(path))
 }
 
-/// Gives a hidden file a name that everybody may read it by. Its content is on disk when it returns; the name is when the
-/// caller has synced the directory, once for many.
-pub fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
-    name_created(file, path, READABLE)
+/// Ends the writing of a hidden file that everybody may read. It has no name yet, and is not on disk before
+/// [`sync_many`]; it removes itself when it is dropped.
+pub fn close_hidden(file: NamedTempFile) -> Result<TempPath> {
+    file.as_file()
+        .set_permissions(Permissions::from_mode(READABLE))
+        .context("set the mode of", file.path())?;
+    Ok(file.into_temp_path())
+}
+
+/// Gives a closed hidden file its name, replacing what has it. Nothing is synced.
+pub fn name_hidden(file: TempPath, path: &Path) -> Result<()> {
+    let error = match file.persist(path) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    match error.error.kind() {
+        io::ErrorKind::CrossesDevices => link_or_copy(&error.path, path),
+        io::ErrorKind::IsADirectory => {
+            clear_the_way(path)?;
+            error.path.persist(path).map_err(|e| e.error).context("rename a file to", path)
+        }
+        _ => Err(error.error).context("rename a file to", path),
+    }
+}
+
+/// Up to so many files are synced one by one. More are left to one sync of their file system, which also writes what
+/// others have changed there: dearer once, cheaper than hundreds.
+const ONE_BY_ONE: usize = 8;
+
+/// Puts files, or the names in directories, on disk.
+pub fn sync_many<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<()> {
+    let paths: Vec<&Path> = paths.into_iter().collect();
+    if paths.len() <= ONE_BY_ONE {
+        return paths
+            .into_iter()
+            .try_for_each(|path| File::open(path).and_then(|file| file.sync_all()).context("sync", path));
+    }
+    let mut directories: Vec<&Path> =
+        paths.iter().map(|path| if path.is_dir() { path } else { parent(path) }).collect();
+    directories.sort_unstable();
+    directories.dedup();
+    let mut devices = std::collections::HashSet::new();
+    for directory in directories {
+        let open = File::open(directory).context("open", directory)?;
+        if devices.insert(open.metadata().context("examine", directory)?.dev()) {
+            rustix::fs::syncfs(&open)
+                .map_err(io::Error::from)
+                .context("sync the file system of", directory)?;
+        }
+    }
+    Ok(())
 }
 
 fn name_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()> {
@@ -133,6 +187,11 @@ pub fn remove_temporary(directory: &Path) -> Result<()> {
         remove(&directory.join(name))?;
     }
     Ok(())
+}
+
+/// Gives a file a second name. As [`link_or_copy`], and quicker where nothing has that name.
+pub fn link(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_ok() { Ok(()) } else { link_or_copy(from, to) }
 }
 
 /// Gives a file a second name, replacing what has it; where the file systems differ it is copied. Neither is synced:

@@ -5,6 +5,8 @@
 
 use memchr::{memchr2, memchr3};
 
+use super::copy_text::{escape, unescape};
+
 /// Bytes that are looked at together.
 const BLOCK: usize = 32;
 
@@ -137,6 +139,78 @@ fn behind_bare(text: &[u8]) -> Option<&[u8]> {
     (rest.len() < text.len()).then_some(rest)
 }
 
+/// The elements of an array literal as the server writes it, through both layers; NULL is `None`. `None` for all if it is
+/// no such literal.
+pub(super) fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
+    elements(field)?;
+    let mut rest = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
+    let mut decoded = Vec::new();
+    while !rest.is_empty() {
+        let (text, end) = match rest.strip_prefix(b"\"") {
+            Some(quoted) => {
+                let behind = behind_quotes(quoted)?;
+                let inner = quoted.get(..quoted.len() - behind.len() - 1)?;
+                (Some(unescape_quoted(inner)?), behind)
+            }
+            None => {
+                let behind = behind_bare(rest)?;
+                let bare = rest.get(..rest.len() - behind.len())?;
+                // Text of that spelling stands in quotes.
+                let text = (bare != b"NULL").then(|| unescape(bare));
+                (text.map_or(Some(None), |text| text.map(Some))?, behind)
+            }
+        };
+        decoded.push(text);
+        rest = end.strip_prefix(b",").unwrap_or(end);
+    }
+    Some(decoded)
+}
+
+/// An array literal of these elements, inside a field of COPY, as the server writes it.
+pub(super) fn encode(elements: &[Option<Vec<u8>>]) -> Vec<u8> {
+    let mut literal = vec![b'{'];
+    for (at, element) in elements.iter().enumerate() {
+        if at > 0 {
+            literal.push(b',');
+        }
+        match element {
+            None => literal.extend_from_slice(b"NULL"),
+            Some(text) if is_bare(text) => literal.extend_from_slice(text),
+            Some(text) => {
+                literal.push(b'"');
+                for byte in text {
+                    if matches!(byte, b'"' | b'\\') {
+                        literal.push(b'\\');
+                    }
+                    literal.push(*byte);
+                }
+                literal.push(b'"');
+            }
+        }
+    }
+    literal.push(b'}');
+    let mut field = Vec::with_capacity(literal.len());
+    escape(&literal, &mut field);
+    field
+}
+
+fn is_bare(text: &[u8]) -> bool {
+    let needs =
+        |byte: &u8| matches!(byte, b'"' | b'\\' | b',' | b'\n' | b'\r' | b'\t') || needs_quotes(*byte) == 1;
+    !text.is_empty() && !text.eq_ignore_ascii_case(b"NULL") && !text.iter().any(needs)
+}
+
+/// Text between quotes: first the layer of COPY, then that of the array.
+fn unescape_quoted(inner: &[u8]) -> Option<Vec<u8>> {
+    let literal = unescape(inner)?;
+    let mut text = Vec::with_capacity(literal.len());
+    let mut bytes = literal.into_iter();
+    while let Some(byte) = bytes.next() {
+        text.push(if byte == b'\\' { bytes.next()? } else { byte });
+    }
+    Some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +285,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_decoded_comes_back() {
+        for (field, expected) in CASES {
+            let decoded = decode(field);
+            assert_eq!(decoded.as_ref().map(Vec::len), *expected, "{}", field.escape_ascii());
+            if let Some(elements) = decoded {
+                assert_eq!(decode(&encode(&elements)), Some(elements), "{}", field.escape_ascii());
+            }
+        }
+        let text = |text: &str| Some(text.as_bytes().to_vec());
+        let elements = [text("a\"b\\c\nd\te"), None, text("null"), text(""), text("x\x08y"), text("{,}")];
+        assert_eq!(decode(&encode(&elements)).unwrap(), elements);
     }
 
     #[test]

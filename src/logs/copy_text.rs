@@ -50,6 +50,27 @@ pub(super) fn escape(text: &[u8], field: &mut Vec<u8>) {
     }
 }
 
+/// A well-formed field as text; `None` if it ends within an escape.
+pub(super) fn unescape(field: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(field.len());
+    let mut bytes = field.iter();
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'\\' => match bytes.next()? {
+                b'b' => 0x08,
+                b'f' => 0x0c,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'v' => 0x0b,
+                other => *other,
+            },
+            _ => *byte,
+        });
+    }
+    Some(text)
+}
+
 fn has_escapes_only(field: &[u8]) -> bool {
     let mut rest = field;
     while let Some(at) = memchr(b'\\', rest) {

@@ -21,6 +21,14 @@ pub enum SplitError {
     /// The archive is not what slon writes. Trying again does not help.
     #[error(transparent)]
     Archive(#[from] ArchiveFault),
+    /// Slony-I before 2.2 calls sequences by number, and these are not known.
+    #[error("line {line}: {}", unknown_numbers(numbers))]
+    Numbers {
+        /// The line of the first.
+        line: u64,
+        /// The numbers.
+        numbers: Vec<u32>,
+    },
     /// The archive could not be read.
     #[error("read the archive")]
     Read(#[source] io::Error),
@@ -33,6 +41,15 @@ pub enum SplitError {
         #[source]
         source: io::Error,
     },
+}
+
+fn unknown_numbers(numbers: &[u32]) -> String {
+    let list: Vec<String> = numbers.iter().take(20).map(u32::to_string).collect();
+    let (what, verb) = if numbers.len() == 1 { ("sequence", "is") } else { ("sequences", "are") };
+    format!(
+        "{what} {} {verb} not known by number; hint: `sl_sequence` of the log-shipping node says them, the daemon asks it",
+        list.join(", ")
+    )
 }
 
 /// Text of an archive as a message may show it: escaped, at most 80 characters of it.

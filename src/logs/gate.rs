@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::db::{Database, Session};
+use super::plan::Numbers;
+use crate::db::{self, Database, Session};
 use crate::error::Result;
 use crate::model::{Counter, SlonyNode};
 
@@ -13,6 +14,10 @@ pub trait Gate: Send {
     async fn committed(&mut self) -> Result<Counter>;
     /// The Slony node whose archives these are.
     async fn slony_node(&mut self) -> Result<SlonyNode>;
+    /// The numbers by which old archives call sequences; `None`: nobody is there to be asked.
+    async fn numbers(&mut self) -> Result<Option<Numbers>>;
+    /// Whether an archive that is missing may be one that slon committed and never wrote.
+    async fn may_be_empty(&mut self) -> Result<bool>;
 }
 
 /// The log-shipping node's database says it; asked over one connection, made again when it breaks.
@@ -55,6 +60,16 @@ impl Gate for Committed {
         let database = self.database.clone();
         database.local_node(self.session().await?).await
     }
+
+    async fn numbers(&mut self) -> Result<Option<Numbers>> {
+        let database = self.database.clone();
+        db::sequence_numbers(&database, self.session().await?).await.map(Some)
+    }
+
+    async fn may_be_empty(&mut self) -> Result<bool> {
+        let database = self.database.clone();
+        db::commits_before_it_writes(&database, self.session().await?).await
+    }
 }
 
 #[async_trait]
@@ -65,5 +80,13 @@ impl Gate for Vouched {
 
     async fn slony_node(&mut self) -> Result<SlonyNode> {
         Ok(self.node)
+    }
+
+    async fn numbers(&mut self) -> Result<Option<Numbers>> {
+        Ok(None)
+    }
+
+    async fn may_be_empty(&mut self) -> Result<bool> {
+        Ok(true)
     }
 }

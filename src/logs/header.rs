@@ -1,11 +1,17 @@
-//! The first eleven lines of an archive and its last five, as `remote_worker.c` of Slony-I 2.0 to 2.2 writes them.
+//! The first lines of an archive and its last five, as `remote_worker.c` of Slony-I 1.2.11 to 2.2 writes them.
 
-use std::io::BufRead;
-
-use super::fault::{ArchiveFault, SplitError, excerpt};
+use super::fault::{ArchiveFault, excerpt};
 use super::lines::{Line, Lines};
-use super::statement::Expected;
-use crate::model::{Counter, quote_identifier};
+use crate::model::{ArchiveName, Counter, quote_identifier};
+
+/// What the caller knows of an archive before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected<'a> {
+    /// Slony's cluster.
+    pub cluster: &'a str,
+    /// The name of its file.
+    pub name: ArchiveName,
+}
 
 /// The line between the parts of an archive: 66 dashes.
 pub(super) const DASHES: &[u8] = b"------------------------------------------------------------------";
@@ -27,6 +33,8 @@ pub struct Header {
     pub counter: Counter,
     /// When it was written, as slon spells it: `2026-11-20 21:39:46.151991+00`.
     pub created: String,
+    /// Whether it sets `session_replication_role`: Slony-I before 2.0 does not.
+    pub(super) has_role: bool,
     /// The lines as they stand, with line feeds.
     pub(super) lines: Vec<Vec<u8>>,
 }
@@ -36,35 +44,56 @@ pub(super) fn namespace(cluster: &str) -> String {
     quote_identifier(&format!("_{cluster}"))
 }
 
-/// Reads the header.
-pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, expected: &Expected<'_>) -> Result<Header, SplitError> {
+/// An archive without changes, in place of one that slon never wrote. It is of no node and no event, and of no time.
+pub(super) fn empty_archive(cluster: &str, counter: Counter) -> Vec<u8> {
+    let namespace = namespace(cluster);
+    let dashes = String::from_utf8_lossy(DASHES);
+    format!(
+        "{dashes}\n-- Slony-I log shipping archive\n-- Node 0, Event 0\n{dashes}\n\
+         set session_replication_role to replica;\nstart transaction;\n\
+         select {namespace}.archiveTracking_offline('{counter}', '1970-01-01 00:00:00+00');\n\
+         -- end of log archiving header\n{dashes}\n-- start of Slony-I data\n{dashes}\n\
+         \n{dashes}\n-- End Of Archive Log\n{dashes}\ncommit;\nvacuum analyze {namespace}.sl_archive_tracking;\n"
+    )
+    .into_bytes()
+}
+
+/// Reads the header from the front of an archive; returns its length too.
+pub(super) fn read(text: &[u8], expected: &Expected<'_>) -> Result<(Header, usize), ArchiveFault> {
+    let mut lines = Lines::new(text, 1);
     let mut header = Header {
         origin: 0,
         event: 0,
         counter: Counter::default(),
         created: String::new(),
+        has_role: false,
         lines: Vec::new(),
     };
     for part in PARTS {
-        let line = lines.next().map_err(SplitError::Read)?;
+        // Slony-I 1.2 knows no session_replication_role.
+        if matches!(part, Part::Role) && lines.peek() == b"start transaction;\n" {
+            continue;
+        }
+        let line = lines.next();
         part.read(line, expected, &mut header)?;
         header.lines.push(line.bytes.to_vec());
     }
-    Ok(header)
+    Ok((header, lines.bytes()))
 }
 
-/// Reads what follows the first line of the trailer, and the end of the archive.
-pub(super) fn read_trailer<R: BufRead>(lines: &mut Lines<R>, namespace: &str) -> Result<(), SplitError> {
+/// Reads what follows the first line of the trailer, whose number is `number`, and the end of the archive.
+pub(super) fn read_trailer(text: &[u8], number: u64, namespace: &str) -> Result<(), ArchiveFault> {
+    let mut lines = Lines::new(text, number);
+    lines.next();
     let vacuum = format!("vacuum analyze {namespace}.sl_archive_tracking;");
     for expected in [&b"-- End Of Archive Log"[..], DASHES, b"commit;", vacuum.as_bytes()] {
-        let line = lines.next().map_err(SplitError::Read)?;
-        exact(line, expected)?;
+        exact(lines.next(), expected)?;
     }
-    match lines.next().map_err(SplitError::Read)? {
+    match lines.next() {
         Line { bytes: [], .. } => Ok(()),
         Line { number, bytes } => {
             let what = format!("the archive goes on after its last line: `{}`", excerpt(bytes));
-            Err(ArchiveFault { line: number, what }.into())
+            Err(ArchiveFault { line: number, what })
         }
     }
 }
@@ -75,7 +104,7 @@ const PARTS: [Part; 11] = [
     Part::Exact(b"-- Slony-I log shipping archive"),
     Part::Event,
     Part::Exact(DASHES),
-    Part::Exact(REPLICA),
+    Part::Role,
     Part::Exact(START),
     Part::Tracking,
     Part::Exact(b"-- end of log archiving header"),
@@ -88,6 +117,7 @@ const PARTS: [Part; 11] = [
 #[derive(Clone, Copy)]
 enum Part {
     Exact(&'static [u8]),
+    Role,
     Event,
     Tracking,
 }
@@ -95,13 +125,16 @@ enum Part {
 impl Part {
     fn read(self, line: Line<'_>, expected: &Expected<'_>, header: &mut Header) -> Result<(), ArchiveFault> {
         match self {
-            Self::Exact(REPLICA) if line.bytes == b"start transaction;\n" => Err(ArchiveFault {
+            Self::Exact(_) if is_older(line) => Err(ArchiveFault {
                 line: line.number,
-                what:
-                    "an archive of Slony-I 1.2, which cannot be split yet: no `set session_replication_role`"
-                        .to_owned(),
+                what: "an archive of Slony-I before 1.2.11, which counts events of each origin and cannot be split"
+                    .to_owned(),
             }),
             Self::Exact(text) => exact(line, text),
+            Self::Role => {
+                header.has_role = true;
+                exact(line, REPLICA)
+            }
             Self::Event => {
                 let found = event(line.whole("`-- Node N, Event M`")?);
                 (header.origin, header.event) =
@@ -116,6 +149,12 @@ impl Part {
             }
         }
     }
+}
+
+/// The header of those days began without dashes, and called `setsyncTracking_offline`.
+fn is_older(line: Line<'_>) -> bool {
+    (line.number == 1 && line.bytes.starts_with(b"-- Slony-I log shipping archive"))
+        || memchr::memmem::find(line.bytes, b"setsyncTracking_offline").is_some()
 }
 
 fn event(line: &[u8]) -> Option<(u64, u64)> {

@@ -1,21 +1,14 @@
-//! Lines of an archive, as bytes, each at its number; one line in memory at the most.
-
-use std::io::{self, BufRead};
+//! Lines of the frame of an archive, each at its number.
 
 use super::fault::{ArchiveFault, excerpt};
 
-/// A buffer that one long row has blown up is given back before the next line.
-const KEPT: usize = 1 << 20;
-
-/// Reads line by line. A line that lies whole in the reader's buffer is lent out from there, not copied.
-pub(super) struct Lines<R> {
-    reader: R,
-    /// Bytes of the reader's buffer that were lent out and are still to be consumed.
-    lent: usize,
-    /// A line that did not lie in one piece.
-    carry: Vec<u8>,
+/// Reads a text line by line.
+pub(super) struct Lines<'a> {
+    text: &'a [u8],
+    /// Where the next line begins.
+    at: usize,
+    /// Its number.
     number: u64,
-    bytes: u64,
 }
 
 /// A line of an archive.
@@ -30,57 +23,43 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// The line without its line feed; a fault if the archive ends before or in it.
     pub(super) fn whole(&self, expected: &str) -> Result<&'a [u8], ArchiveFault> {
-        self.bytes.strip_suffix(b"\n").ok_or_else(|| {
-            let what = match self.bytes {
-                [] => {
-                    format!("the archive ends here, expected {expected}; hint: slon did not write it whole")
-                }
-                cut => {
-                    format!("the archive ends within this line, expected {expected}: `{}`", excerpt(cut))
-                }
-            };
-            ArchiveFault { line: self.number, what }
-        })
+        self.bytes.strip_suffix(b"\n").ok_or_else(|| ends(self.number, self.bytes, expected))
     }
 }
 
-impl<R: BufRead> Lines<R> {
-    pub(super) fn new(reader: R) -> Self {
-        Self { reader, lent: 0, carry: Vec::new(), number: 0, bytes: 0 }
+/// The archive ends in this line, of which `cut` is there.
+pub(super) fn ends(line: u64, cut: &[u8], expected: &str) -> ArchiveFault {
+    let what = match cut {
+        [] => format!("the archive ends here, expected {expected}; hint: slon did not write it whole"),
+        cut => format!("the archive ends within this line, expected {expected}: `{}`", excerpt(cut)),
+    };
+    ArchiveFault { line, what }
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of a text whose first has this number.
+    pub(super) fn new(text: &'a [u8], number: u64) -> Self {
+        Self { text, at: 0, number }
     }
 
     /// Bytes returned so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    pub(super) fn bytes(&self) -> usize {
+        self.at
     }
 
-    /// The next line. At the end of the archive its bytes are empty.
-    pub(super) fn next(&mut self) -> io::Result<Line<'_>> {
-        self.reader.consume(std::mem::take(&mut self.lent));
+    /// The bytes of the next line.
+    pub(super) fn peek(&self) -> &'a [u8] {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// The next line. At the end its bytes are empty.
+    pub(super) fn next(&mut self) -> Line<'a> {
+        let line = Line { number: self.number, bytes: self.peek() };
+        self.at += line.bytes.len();
         self.number += 1;
-        if let Some(end) = memchr::memchr(b'\n', self.fill()?) {
-            self.lent = end + 1;
-            self.bytes += self.lent as u64;
-            // The buffer is filled: this second call only borrows it again.
-            let bytes = self.reader.fill_buf()?.get(..=end).unwrap_or_default();
-            return Ok(Line { number: self.number, bytes });
-        }
-        if self.carry.capacity() > KEPT {
-            self.carry = Vec::new();
-        }
-        self.carry.clear();
-        let length = self.reader.read_until(b'\n', &mut self.carry)?;
-        self.bytes += length as u64;
-        Ok(Line { number: self.number, bytes: &self.carry })
-    }
-
-    fn fill(&mut self) -> io::Result<&[u8]> {
-        while let Err(error) = self.reader.fill_buf() {
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-        }
-        self.reader.fill_buf()
+        line
     }
 }
 
@@ -89,22 +68,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_the_same_whatever_the_buffer() {
-        let text = b"one\n\nthree is longer\nlast";
-        for capacity in [1, 2, 4, 5, 64] {
-            let mut lines = Lines::new(io::BufReader::with_capacity(capacity, &text[..]));
-            let mut seen = Vec::new();
-            loop {
-                let line = lines.next().unwrap();
-                seen.push((line.number, String::from_utf8(line.bytes.to_vec()).unwrap()));
-                if line.bytes.is_empty() {
-                    break;
-                }
-            }
-            let expected = ["one\n", "\n", "three is longer\n", "last", ""];
-            let expected = (1..).zip(expected.map(str::to_owned)).collect::<Vec<_>>();
-            assert_eq!(seen, expected, "buffer of {capacity}");
-            assert_eq!(lines.bytes(), text.len() as u64);
-        }
+    fn lines_have_their_numbers() {
+        let mut lines = Lines::new(b"one\n\nlast", 7);
+        let next: Vec<_> = (0..4).map(|_| lines.next()).map(|line| (line.number, line.bytes)).collect();
+        assert_eq!(next, [(7, &b"one\n"[..]), (8, b"\n"), (9, b"last"), (10, b"")]);
+        assert_eq!(lines.bytes(), 9);
     }
 }

@@ -1,39 +1,57 @@
 //! Flow two: an archive of slon is cut into one site log per subscriber.
 //!
 //! ```text
-//! archive -> survey (checks every byte, notes what occurs)
+//! archive -> Survey (checks every byte, notes what occurs)
 //!                \
-//!   lists -> Routes -> plan (which outputs, for whom) -> write (second reading, raw rows to the outputs)
+//!   lists -> Routes -> plan (which outputs, for whom) -> write (the archive's own bytes to the outputs)
 //! ```
 //!
-//! Only [`worker`] and `gate` touch files and the database. For the others archives come as [`std::io::BufRead`], site logs
-//! go to [`std::io::Write`]. Where both fit into memory, hand in a slice: lines are then read without being copied.
+//! Only [`worker`] and `gate` touch files and the database. For the others archives come as [`std::io::Read`], site logs
+//! go to [`std::io::Write`].
 //!
-//! In reading order: [`statement`] reads one, helped by `header`, `row`, `table_copy`
-//! and `sequence_line`, and below them `copy_text` (escapes of COPY), `array` (array literals), `quoted` (SQL names)
-//! and `lines`; [`route`] knows who has which series; [`site_log`] knows the two dialects; [`split`] puts them to
-//! work; [`targets`] says which directory gets which list; [`worker`] does it for what `gate` lets through.
+//! In reading order: [`statement`] names every kind of statement and who gets it; `reader` finds them in a `window`,
+//! helped by `header`, `row`, `table_copy`, `sequence_line`, `legacy` and `script`, and below them `copy_text` (escapes of
+//! COPY), `array` (array literals), `quoted` (SQL names) and `lines`; [`keys`] holds what occurs, [`master`] knows the DRMS
+//! master tables; [`route`] knows who has which series; [`plan`](mod@plan) finds the distinct outputs; [`site_log`] knows
+//! the two dialects; [`write`](mod@write) and `gather` fill the outputs; [`targets`] says which directory gets which list;
+//! [`worker`] does it for what `gate` lets through.
 
+mod archives;
 mod array;
+mod batch;
 mod copy_text;
 pub mod fault;
 mod gate;
+mod gather;
 pub mod header;
+pub mod keys;
+mod legacy;
 mod lines;
+pub mod master;
+pub mod plan;
 mod quoted;
+pub mod reader;
+mod roster;
 pub mod route;
-pub mod row;
+mod row;
+mod script;
 mod sequence_line;
 pub mod site_log;
-pub mod split;
+mod slon_words;
 pub mod statement;
+mod statement_end;
+pub mod survey;
 mod table_copy;
 pub mod targets;
+mod window;
 pub mod worker;
+pub mod write;
 
 pub use fault::{ArchiveFault, SplitError};
 pub use gate::{Committed, Gate, Vouched};
+pub use header::Expected;
+pub use plan::{Numbers, Output, Plan, Stop, plan};
 pub use route::{Destination, Routes};
-pub use split::{Output, Plan, Survey, plan, survey, write};
-pub use statement::{Expected, Reader, Statement};
+pub use survey::Survey;
 pub use worker::Splitter;
+pub use write::write;

@@ -27,6 +27,15 @@ pub(super) fn qualified(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>, &[u8])> {
     Some((schema, name, rest))
 }
 
+/// Whether a text ends within the `"schema"."name"` that it begins with.
+pub(super) fn is_open(text: &[u8]) -> bool {
+    let open = |text: &[u8]| text.starts_with(b"\"") && identifier(text).is_none();
+    match identifier(text) {
+        None => open(text),
+        Some((_, rest)) => rest.strip_prefix(b".").is_some_and(open),
+    }
+}
+
 /// A text from inside an SQL literal whose quotes and backslashes slon has doubled; `None` if one stands alone.
 pub(super) fn undouble(literal: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(literal.len());

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
+use super::copy_text::escape;
 use super::row::series_key;
 use super::sequence_line::pasted_key;
-use crate::model::{Dialect, Sequence, Series, SeriesList};
+use crate::model::{Dialect, Sequence, Series, SeriesList, Unrouted};
 
 /// A directory that gets a site log of every archive.
 #[derive(Debug, Clone, Copy)]
 pub struct Destination<'l> {
+    /// Whose it is: what stops one directory of a node stops all of them.
+    pub node: usize,
+    /// What becomes of statements that cannot be routed.
+    pub unrouted: Unrouted,
     /// How its site logs are written.
     pub dialect: Dialect,
     /// What they hold. Where nodes share a list, share the reference too: equal addresses need no comparison.
@@ -19,14 +24,25 @@ pub struct Destination<'l> {
 /// list, however many destinations share it.
 #[derive(Debug)]
 pub struct Routes {
-    /// The dialect and the list of each destination, in the order given.
-    pub(super) destinations: Vec<(Dialect, usize)>,
+    /// The destinations, in the order given.
+    pub(super) destinations: Vec<Routed>,
     /// How many distinct lists there are.
     pub(super) lists: usize,
     /// By [`series_key`].
     pub(super) series: HashMap<Vec<u8>, Route<Series>>,
     /// By [`pasted_key`], which two sequences with odd names may share.
     pub(super) sequences: HashMap<Vec<u8>, Vec<Route<Sequence>>>,
+    /// The lists that have a series in a schema, by the schema's name as in [`series_key`].
+    pub(super) schemas: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+/// A destination, with its list by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Routed {
+    pub(super) node: usize,
+    pub(super) unrouted: Unrouted,
+    pub(super) dialect: Dialect,
+    pub(super) list: usize,
 }
 
 /// A name and the lists that have it, ascending.
@@ -46,12 +62,14 @@ impl Routes {
             lists: 0,
             series: HashMap::new(),
             sequences: HashMap::new(),
+            schemas: HashMap::new(),
         };
         for destination in destinations {
             let list = *by_address.entry(std::ptr::from_ref(destination.list)).or_insert_with(|| {
                 *by_content.entry(destination.list).or_insert_with(|| routes.add(destination.list))
             });
-            routes.destinations.push((destination.dialect, list));
+            let Destination { node, unrouted, dialect, .. } = *destination;
+            routes.destinations.push(Routed { node, unrouted, dialect, list });
         }
         routes
     }
@@ -67,6 +85,12 @@ impl Routes {
                 .or_insert_with(|| Route { name: subscription.series.clone(), lists: Vec::new() })
                 .lists
                 .push(index);
+            let mut schema = Vec::new();
+            escape(name.schema.as_bytes(), &mut schema);
+            let lists = self.schemas.entry(schema).or_default();
+            if lists.last() != Some(&index) {
+                lists.push(index);
+            }
             for sequence in &subscription.sequences {
                 self.add_sequence(sequence, index);
             }
@@ -98,11 +122,12 @@ mod tests {
     #[test]
     fn equal_lists_are_entered_once() {
         let (one, two, other) = (list(&["a.b", "a.c"]), list(&["a.b", "a.c"]), list(&["a.c"]));
-        let psql = |list| Destination { dialect: Dialect::Psql, list };
-        let slony = Destination { dialect: Dialect::Slony, list: &two };
+        let to = |dialect, list| Destination { node: 0, unrouted: Unrouted::Hold, dialect, list };
+        let psql = |list| to(Dialect::Psql, list);
+        let slony = to(Dialect::Slony, &two);
         let routes = Routes::new(&[psql(&one), psql(&two), slony, psql(&one), psql(&other)]);
         assert_eq!(routes.lists, 2);
-        let lists: Vec<_> = routes.destinations.iter().map(|(_, list)| *list).collect();
+        let lists: Vec<_> = routes.destinations.iter().map(|routed| routed.list).collect();
         assert_eq!(lists, [0, 0, 0, 0, 1]);
         assert_eq!(routes.series[&b"a\tc"[..]].lists, [0, 1]);
         assert_eq!(routes.sequences[&b"a','b_seq"[..]][0].lists, [0]);
@@ -111,7 +136,12 @@ mod tests {
     #[test]
     fn names_are_exact() {
         let only = list(&[r#""Odd Schema"."We""ird\""#]);
-        let routes = Routes::new(&[Destination { dialect: Dialect::Psql, list: &only }]);
+        let routes = Routes::new(&[Destination {
+            node: 0,
+            unrouted: Unrouted::Hold,
+            dialect: Dialect::Psql,
+            list: &only,
+        }]);
         assert!(routes.series.contains_key(&b"Odd Schema\tWe\"ird\\\\"[..]));
     }
 }

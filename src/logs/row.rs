@@ -18,7 +18,7 @@ pub(super) const COLUMNS: [&str; 9] = [
 ];
 
 /// A series as rows spell it: schema, TAB, table, both escaped as in COPY.
-pub fn series_key(schema: &[u8], table: &[u8]) -> Vec<u8> {
+pub(super) fn series_key(schema: &[u8], table: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(schema.len() + 1 + table.len());
     escape(schema, &mut key);
     key.push(b'\t');
@@ -26,64 +26,150 @@ pub fn series_key(schema: &[u8], table: &[u8]) -> Vec<u8> {
     key
 }
 
-/// Checks every field of a row (without its line feed) and returns the series as the row spells it, or says what is
-/// wrong.
-pub(super) fn check(row: &[u8]) -> Result<&[u8], String> {
-    let fields = Fields::of(row).ok_or_else(|| wrong_count(row))?;
-    for (field, column) in [(0, "log_origin"), (1, "log_txid"), (3, "log_actionseq")] {
-        if number(fields.at(field)).is_none() {
-            return Err(fields.wrong(field, column, "a number"));
-        }
-    }
-    let needed = match fields.at(6) {
-        b"I" | b"D" => Arguments::Pairs,
-        b"U" => Arguments::Update,
-        b"T" => Arguments::None,
-        b"S" | b"s" => {
-            return Err(format!(
-                "a statement of EXECUTE SCRIPT, which cannot be routed yet: `{}`",
-                excerpt(fields.at(8))
-            ));
-        }
-        _ => return Err(fields.wrong(6, "log_cmdtype", "I, U, D, T, S or s")),
-    };
-    if number(fields.at(2)).is_none() {
-        return Err(fields.wrong(2, "log_tableid", "a number"));
-    }
-    let Some(changed) = number(fields.at(7)) else {
-        return Err(fields.wrong(7, "log_cmdupdncols", "a number"));
-    };
-    for (field, column) in [(4, "log_tablenspname"), (5, "log_tablerelname")] {
-        let name = fields.at(field);
-        if name.is_empty() || is_null(name) || !is_field(name) {
-            return Err(fields.wrong(field, column, "a name"));
-        }
-    }
-    let Some(elements) = array::elements(fields.at(8)) else {
-        // A raw TAB in the array is a tenth field.
-        let tenth = memchr::memchr(b'\t', fields.at(8)).is_some();
-        return Err(if tenth {
-            wrong_count(row)
-        } else {
-            fields.wrong(8, "log_cmdargs", "a one-dimensional array as the server writes it")
-        });
-    };
-    let pairs = elements % 2 == 0 && elements > 0;
-    let fits = match needed {
-        Arguments::Pairs => pairs,
-        Arguments::Update => pairs && changed.checked_mul(2).is_some_and(|changed| changed < elements as u64),
-        Arguments::None => elements == 0,
-    };
-    if fits {
-        return Ok(fields.series());
-    }
-    let what = format!("{elements} elements do not suit a {} row", excerpt(fields.at(6)));
-    Err(format!("log_cmdargs: {what} with log_cmdupdncols {changed}: `{}`", excerpt(fields.at(8))))
+/// The names in a [`series_key`], for SQL of ours.
+pub(super) fn names_of(series: &[u8]) -> (String, String) {
+    let mut parts = series.split(|byte| *byte == b'\t').map(|part| {
+        let text = super::copy_text::unescape(part).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
-/// The series of a row that was checked before.
-pub(super) fn locate(row: &[u8]) -> Result<&[u8], String> {
-    Fields::of(row).map(|fields| fields.series()).ok_or_else(|| wrong_count(row))
+/// A row (without its line feed) of which the fields are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a>(Fields<'a>);
+
+/// What a row stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// I, U, D or T: a change of its table.
+    Change,
+    /// S: a statement of EXECUTE SCRIPT.
+    Script,
+    /// s: the end of a script.
+    ScriptEnd,
+}
+
+impl<'a> Row<'a> {
+    /// Finds the fields of a row that was checked before.
+    pub(super) fn find(row: &'a [u8]) -> Result<Self, String> {
+        Fields::of(row).map(Self).ok_or_else(|| wrong_count(row))
+    }
+
+    /// Checks every field, or says what is wrong.
+    pub(super) fn check(row: &'a [u8]) -> Result<Self, String> {
+        let fields = Fields::of(row).ok_or_else(|| wrong_count(row))?;
+        for (field, column) in [(0, "log_origin"), (1, "log_txid"), (3, "log_actionseq")] {
+            if number(fields.at(field)).is_none() {
+                return Err(fields.wrong(field, column, "a number"));
+            }
+        }
+        let needed = match fields.at(6) {
+            b"I" | b"D" => Arguments::Pairs,
+            b"U" => Arguments::Update,
+            b"T" => Arguments::None,
+            b"S" | b"s" => return script(fields),
+            _ => return Err(fields.wrong(6, "log_cmdtype", "I, U, D, T, S or s")),
+        };
+        if number(fields.at(2)).is_none() {
+            return Err(fields.wrong(2, "log_tableid", "a number"));
+        }
+        let Some(changed) = number(fields.at(7)) else {
+            return Err(fields.wrong(7, "log_cmdupdncols", "a number"));
+        };
+        for (field, column) in [(4, "log_tablenspname"), (5, "log_tablerelname")] {
+            let name = fields.at(field);
+            if name.is_empty() || is_null(name) || !is_field(name) {
+                return Err(fields.wrong(field, column, "a name"));
+            }
+        }
+        let elements = elements(fields)?;
+        let pairs = elements % 2 == 0 && elements > 0;
+        let fits = match needed {
+            Arguments::Pairs => pairs,
+            Arguments::Update => {
+                pairs && changed.checked_mul(2).is_some_and(|changed| changed < elements as u64)
+            }
+            Arguments::None => elements == 0,
+        };
+        if fits {
+            return Ok(Self(fields));
+        }
+        let what = format!("{elements} elements do not suit a {} row", excerpt(fields.at(6)));
+        Err(format!("log_cmdargs: {what} with log_cmdupdncols {changed}: `{}`", excerpt(fields.at(8))))
+    }
+
+    /// What it stands for.
+    pub(super) fn command(&self) -> Command {
+        match self.0.at(6) {
+            b"S" => Command::Script,
+            b"s" => Command::ScriptEnd,
+            _ => Command::Change,
+        }
+    }
+
+    /// The series as the row spells it ([`series_key`]).
+    pub(super) fn series(&self) -> &'a [u8] {
+        self.0.series()
+    }
+
+    /// `log_cmdargs` as it stands.
+    pub(super) fn arguments(&self) -> &'a [u8] {
+        self.0.at(8)
+    }
+
+    /// How many of the pairs in `log_cmdargs` come before the key: the changes of an update.
+    pub(super) fn changes(&self) -> usize {
+        number(self.0.at(7)).and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
+    }
+
+    /// Whether it is an update.
+    pub(super) fn is_update(&self) -> bool {
+        self.0.at(6) == b"U"
+    }
+
+    /// The row with other changes: `log_cmdupdncols` and `log_cmdargs` replaced, and a line feed behind it.
+    pub(super) fn with(&self, changes: usize, arguments: &[u8]) -> Vec<u8> {
+        let [.., before, behind] = self.0.tabs;
+        let mut row = self.0.row.get(..=before).unwrap_or_default().to_vec();
+        row.extend_from_slice(changes.to_string().as_bytes());
+        row.extend_from_slice(self.0.row.get(behind..=behind).unwrap_or_default());
+        row.extend_from_slice(arguments);
+        row.push(b'\n');
+        row
+    }
+}
+
+/// The rest of a row of EXECUTE SCRIPT: it names no table.
+fn script(fields: Fields<'_>) -> Result<Row<'_>, String> {
+    if number(fields.at(2)).is_none() && !is_null(fields.at(2)) {
+        return Err(fields.wrong(2, "log_tableid", "a number or NULL"));
+    }
+    if number(fields.at(7)).is_none() && !is_null(fields.at(7)) {
+        return Err(fields.wrong(7, "log_cmdupdncols", "a number or NULL"));
+    }
+    for (field, column) in [(4, "log_tablenspname"), (5, "log_tablerelname")] {
+        if !is_null(fields.at(field)) && !is_field(fields.at(field)) {
+            return Err(fields.wrong(field, column, "a name or NULL"));
+        }
+    }
+    let elements = elements(fields)?;
+    if fields.at(6) == b"S" && !(1..=3).contains(&elements) {
+        let what = format!("{elements} elements where a statement, its nodes and its sequences are expected");
+        return Err(format!("log_cmdargs: {what}: `{}`", excerpt(fields.at(8))));
+    }
+    Ok(Row(fields))
+}
+
+/// How many elements `log_cmdargs` has.
+fn elements(fields: Fields<'_>) -> Result<usize, String> {
+    array::elements(fields.at(8)).ok_or_else(|| {
+        // A raw TAB in the array is a tenth field.
+        match memchr::memchr(b'\t', fields.at(8)) {
+            Some(_) => wrong_count(fields.row),
+            None => fields.wrong(8, "log_cmdargs", "a one-dimensional array as the server writes it"),
+        }
+    })
 }
 
 /// What a command needs in `log_cmdargs`.
@@ -97,6 +183,7 @@ enum Arguments {
 }
 
 /// A row and where its TABs are.
+#[derive(Debug, Clone, Copy)]
 struct Fields<'a> {
     row: &'a [u8],
     tabs: [usize; 8],
@@ -171,8 +258,8 @@ mod tests {
         ] {
             let row = row(cmdtype, updncols, cmdargs);
             let key = series_key(b"Odd Schema", b"We\"ird\\");
-            assert_eq!(check(row.as_bytes()), Ok(key.as_slice()), "{row}");
-            assert_eq!(locate(row.as_bytes()), Ok(key.as_slice()));
+            assert_eq!(Row::check(row.as_bytes()).map(|row| row.series()), Ok(key.as_slice()), "{row}");
+            assert_eq!(Row::find(row.as_bytes()).map(|row| row.series()), Ok(key.as_slice()));
         }
     }
 
@@ -188,8 +275,9 @@ mod tests {
             (row("T", "0", "{a,b}"), "log_cmdargs: 2 elements"),
             (row("I", "0", "{id"), "log_cmdargs is not a one-dimensional array"),
             (row("I", "0", "{id,1}\t1"), "a row of 10 fields"),
-            (row("S", "\\N", "{x}"), "EXECUTE SCRIPT"),
-            (row("s", "\\N", "{}"), "EXECUTE SCRIPT"),
+            (row("S", "\\N", "{}"), "log_cmdargs: 0 elements"),
+            (row("S", "x", "{a}"), "log_cmdupdncols is not"),
+            (row("s", "\\N", "{"), "log_cmdargs is not"),
             (row("i", "0", "{id,1}"), "log_cmdtype is not"),
             (row("I", "0", "{id,1}").replacen('1', "x", 1), "log_origin is not a number"),
             (row("I", "0", "{id,1}").replace("1754", ""), "log_txid is not a number"),
@@ -198,8 +286,8 @@ mod tests {
             ("1\t2".to_owned(), "a row of 2 fields"),
             (String::new(), "a row of 1 fields"),
         ] {
-            let what = check(bad.as_bytes()).unwrap_err();
-            assert!(what.starts_with(says) || what.contains("EXECUTE SCRIPT"), "{what}");
+            let what = Row::check(bad.as_bytes()).unwrap_err();
+            assert!(what.starts_with(says), "{what}");
             assert!(what.chars().count() < 250);
         }
     }

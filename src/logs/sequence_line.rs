@@ -46,6 +46,13 @@ pub(super) fn of_copy(line: &[u8]) -> Option<SequenceLine> {
     (after.is_empty() && is_value(value)).then_some(line)
 }
 
+/// The value of `select "_c".sequenceSetValue_offline(7,'123');`, which was read before.
+pub(super) fn value_of_number(line: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memrchr(b'\'', line)?;
+    let start = memchr::memrchr(b'\'', line.get(..end)?)?;
+    line.get(start + 1..end)
+}
+
 fn is_value(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     !digits.is_empty() && digits.len() < 20 && digits.iter().all(u8::is_ascii_digit)

@@ -1,7 +1,7 @@
 //! The lines around the copy of a whole table, after `-- ENABLE_SUBSCRIPTION`.
 
 use super::header::namespace;
-use super::quoted::{identifier, qualified};
+use super::quoted::{self, identifier, qualified};
 use super::row::series_key;
 
 /// `copy "n"."t" ("a","b") from stdin;`
@@ -39,6 +39,16 @@ pub(super) fn copy(line: &[u8]) -> Option<TableCopy> {
 pub(super) fn column_list(line: &[u8]) -> Option<&[u8]> {
     let (_, _, rest) = qualified(line.strip_prefix(b"copy ")?)?;
     rest.strip_prefix(b" ")
+}
+
+/// Whether such a line goes on in the next because a name holds a line feed.
+pub(super) fn name_is_open(line: &[u8]) -> bool {
+    let odd = |text: &[u8]| memchr::memchr_iter(b'"', text).count() % 2 == 1;
+    match line.strip_prefix(b"delete from ") {
+        // Of the old formats: a literal may follow the name, and hold quotes.
+        Some(rest) => quoted::is_open(rest.strip_prefix(b"only ").unwrap_or(rest)),
+        None => (line.starts_with(b"copy ") || line.starts_with(b"select \"")) && odd(line),
+    }
 }
 
 /// What begins the last line of the copy of a table.

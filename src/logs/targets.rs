@@ -1,14 +1,17 @@
 //! Which directory gets which list, for an archive's counter. Pure.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::model::{Counter, Dialect, SeriesList};
+use crate::model::{Counter, Dialect, Node, SeriesList, Unrouted};
 use crate::paths::SitePaths;
-use crate::protocol::{Cut, Cuts};
+use crate::protocol::{Cut, Cuts, Decision, Decisions, Stopped};
 
 /// One node as the registry and its files describe it.
 #[derive(Debug, Clone)]
 pub struct Site {
+    /// Its name.
+    pub node: Node,
     /// Its places.
     pub paths: SitePaths,
     /// How its logs are written.
@@ -17,6 +20,12 @@ pub struct Site {
     pub cuts: Option<Cuts>,
     /// What is registered as `<node>.new`.
     pub new: Option<New>,
+    /// Where its logs stop.
+    pub stopped: Option<Stopped>,
+    /// What was decided about statements that could not be routed.
+    pub decisions: Decisions,
+    /// What becomes of others.
+    pub unrouted: Unrouted,
 }
 
 /// `<node>.new`.
@@ -31,26 +40,42 @@ pub enum New {
 /// A directory that gets the site log of one archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target<'s> {
+    /// The node, as an index into the sites.
+    pub site: usize,
     /// The directory.
-    pub directory: PathBuf,
+    pub directory: &'s Path,
     /// What the log holds.
     pub list: &'s SeriesList,
     /// How it is written.
     pub dialect: Dialect,
+    /// What becomes of statements that cannot be routed.
+    pub unrouted: Unrouted,
 }
 
-/// The targets of an archive.
+/// The targets of an archive, for these of the sites.
 ///
 /// While a request with a fence is open, logs after its cut are not published in the node's directory: they go to
 /// `.new` by the new list and to `.held` by the old one, and the subscriber's word decides which of them come.
-pub fn targets(sites: &[Site], counter: Counter) -> Vec<Target<'_>> {
-    sites.iter().flat_map(|site| site.targets(counter)).collect()
+pub fn targets<'s>(sites: &'s [Arc<Site>], of: &[usize], counter: Counter) -> Vec<Target<'s>> {
+    let sites = of.iter().filter_map(|index| Some((*index, sites.get(*index)?)));
+    sites.flat_map(|(index, site)| site.targets(index, counter)).collect()
+}
+
+/// The first counter after this one whose targets may differ.
+pub fn next_change(sites: &[Arc<Site>], of: &[usize], counter: Counter) -> Counter {
+    let sites = of.iter().filter_map(|index| sites.get(*index));
+    sites.flat_map(|site| site.changes()).filter(|change| *change > counter).min().unwrap_or(Counter::LAST)
 }
 
 impl Site {
-    fn targets(&self, counter: Counter) -> Vec<Target<'_>> {
-        let target =
-            |directory: &PathBuf, list| Target { directory: directory.clone(), list, dialect: self.dialect };
+    fn targets(&self, site: usize, counter: Counter) -> Vec<Target<'_>> {
+        let unrouted = match self.decisions.at(counter) {
+            Some(Decision::Send) => Unrouted::Send,
+            Some(Decision::Skip) => Unrouted::Skip,
+            None => self.unrouted,
+        };
+        let dialect = self.dialect;
+        let target = |directory, list| Target { site, directory, list, dialect, unrouted };
         let mut targets = Vec::new();
         let cut = match &self.new {
             Some(New::Cut(cut)) if counter > cut.counter => Some(cut),
@@ -64,6 +89,21 @@ impl Site {
             targets.push(target(directory, list));
         }
         targets
+    }
+
+    /// The counters where its targets may change.
+    fn changes(&self) -> impl Iterator<Item = Counter> {
+        let cut = match &self.new {
+            Some(New::Cut(cut)) => Some(cut.counter.next()),
+            _ => None,
+        };
+        let decided = self.decisions.counters().flat_map(|counter| [counter, counter.next()]);
+        self.cuts.iter().flat_map(Cuts::starts).chain(cut).chain(decided)
+    }
+
+    /// The last archive of which this node has its part, if the others have theirs up to `all`.
+    pub fn position(&self, all: Counter) -> Counter {
+        self.stopped.as_ref().map_or(all, |stopped| all.min(stopped.before.previous()))
     }
 }
 
@@ -91,13 +131,29 @@ mod tests {
             new_list: PathBuf::new(),
             open_request: PathBuf::new(),
             cuts: PathBuf::new(),
+            stopped: PathBuf::new(),
+            decisions: PathBuf::new(),
         };
-        let sites = [Site { paths, dialect: Dialect::Psql, cuts, new }];
-        let found = targets(&sites, counter(at));
-        let found: Vec<_> = found
-            .iter()
-            .map(|t| (t.directory.as_path(), t.list.iter().next().unwrap().series.to_string()))
-            .collect();
+        let mut decisions = Decisions::default();
+        decisions.decide(counter(17), Decision::Skip);
+        let sites = [Arc::new(Site {
+            node: "n".parse().unwrap(),
+            paths,
+            dialect: Dialect::Psql,
+            cuts,
+            new,
+            stopped: None,
+            decisions,
+            unrouted: Unrouted::Hold,
+        })];
+        let found = targets(&sites, &[0], counter(at));
+        let next = next_change(&sites, &[0], counter(at));
+        assert!(next > counter(at));
+        for target in targets(&sites, &[0], counter(17)) {
+            assert_eq!(target.unrouted, Unrouted::Skip);
+        }
+        let found: Vec<_> =
+            found.iter().map(|t| (t.directory, t.list.iter().next().unwrap().series.to_string())).collect();
         let expected: Vec<_> = expected.iter().map(|(d, s)| (Path::new(*d), (*s).to_owned())).collect();
         assert_eq!(found, expected);
     }

@@ -1,24 +1,26 @@
 //! Splitting: from what has committed to site logs in every node's directory.
 
-use std::collections::HashSet;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
-use super::targets::{New, Site, Target, targets};
-use super::{Destination, Expected, Routes, SplitError, plan, survey, write};
+use super::archives::Archives;
+use super::batch::{Batch, Outcome, Routing, lacks_numbers};
+use super::gate::Gate;
+use super::plan::Numbers;
+use super::roster::{Roster, Sites};
+use super::targets::{New, Site, targets};
 use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
-use crate::ground::{self, Ground, read};
-use crate::model::{ArchiveName, Counter, Node, SlonyNode};
-use crate::protocol::{Cuts, OpenRequest, read_counter, read_names, write_counter};
-
-/// Archives are read in pieces of this size.
-const PIECE: usize = 256 * 1024;
+use crate::ground::read;
+use crate::model::{ArchiveName, Counter, SlonyNode, Unrouted};
+use crate::protocol::{
+    Cuts, Seen, Stopped, read_counter, read_counters, read_numbers, write_counter, write_counters,
+    write_numbers,
+};
 
 /// How long the hold is kept while one archive after the other is split: a request waits for no longer than that and
 /// one archive.
@@ -28,15 +30,27 @@ const UNDER_ONE_HOLD: Duration = Duration::from_millis(200);
 const BETWEEN_HOLDS: Duration = Duration::from_millis(10);
 
 /// The splitter of one installation. `run` and `split` share it, and with it the hold.
+#[derive(Clone)]
 pub struct Splitter {
-    config: Config,
+    config: Arc<Config>,
     archive_dir: PathBuf,
+    /// What one round leaves to the next; the directory has the last word.
+    memory: Arc<Mutex<Memory>>,
+}
+
+#[derive(Default)]
+struct Memory {
+    roster: Roster,
+    /// The sites that the routing was made of.
+    sites: Sites,
+    routing: Option<Arc<Routing>>,
 }
 
 impl Splitter {
     /// `None` if the configuration names no archives.
     pub fn new(config: &Config) -> Option<Self> {
-        Some(Self { config: config.clone(), archive_dir: config.paths.archive_dir.clone()? })
+        let archive_dir = config.paths.archive_dir.clone()?;
+        Some(Self { config: Arc::new(config.clone()), archive_dir, memory: Arc::default() })
     }
 
     /// Where slon writes.
@@ -44,7 +58,7 @@ impl Splitter {
         &self.archive_dir
     }
 
-    /// The last archive of which every node has its part; `None` before the first.
+    /// The last archive of which every node has its part, but those that have stopped; `None` before the first.
     pub fn counter(&self) -> Result<Option<Counter>> {
         read(&self.config.paths.split_counter(), read_counter)
     }
@@ -57,8 +71,8 @@ impl Splitter {
         }
         let _hold = Lock::wait(&self.config.paths.hold()).await?;
         let mut first = otherwise;
-        for site in self.sites()? {
-            first = first.min(site_position(&site)?.unwrap_or(first));
+        for site in self.memory().roster.read(&self.config)?.iter() {
+            first = first.min(site_position(site)?.unwrap_or(first));
         }
         tracing::info!(counter = %first, "no counter yet: the splitter begins after this archive");
         self.done(first).map(|()| first)
@@ -68,8 +82,12 @@ impl Splitter {
         disk::write(&self.config.paths.split_counter(), &write_counter(counter))
     }
 
-    /// Splits everything up to `last`. Returns how many archives that were. The order of what reaches the disk: the site
-    /// logs, their names, the counter; a kill anywhere in between makes the same bytes again.
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Splits everything up to `last`, for all nodes and then for those that had stopped and may go on. Returns how many
+    /// archives that were.
     pub async fn split_until(
         &self,
         last: Counter,
@@ -77,156 +95,214 @@ impl Splitter {
         cancel: &CancellationToken,
     ) -> Result<u64> {
         let mut count = 0;
-        let hold = self.config.paths.hold();
-        while self.counter()?.is_some_and(|at| at < last) {
-            let hold = tokio::select! {
-                hold = Lock::wait(&hold) => hold?,
-                () = cancel.cancelled() => break,
-            };
-            let splitter = Self { config: self.config.clone(), archive_dir: self.archive_dir.clone() };
-            // The thread owns the hold: it ends with the splitting, whoever waits for it.
-            let work = move || {
-                let split = splitter.split_under_hold(last, node);
-                drop(hold);
-                split
-            };
-            let done = tokio::task::spawn_blocking(work).await;
-            let (split, failed) =
-                done.map_err(|error| Error::Fatal(format!("the splitter broke: {error}")))?;
+        loop {
+            let round = self.under_hold(cancel, move |splitter| splitter.advance(last, node)).await?;
+            let Some((split, more)) = round else { break };
             count += split;
-            failed.map_or(Ok(()), Err)?;
-            // Those who wait for the hold ask every few milliseconds; without a pause they would hardly ever get it.
-            tokio::time::sleep(BETWEEN_HOLDS).await;
+            if !more {
+                break;
+            }
         }
         Ok(count)
     }
 
-    /// Splits for a while under one hold; says how many archives, and what stopped it.
-    fn split_under_hold(&self, last: Counter, node: SlonyNode) -> (u64, Option<Error>) {
-        let begun = Instant::now();
-        let mut split = 0;
-        let mut done = last;
-        let mut touched = Touched::default();
-        let mut failed = None;
-        // Read here and not before: another splitter may have gone on meanwhile.
-        match self.counter().and_then(|at| Ok((at, self.sites()?))) {
-            Err(error) => failed = Some(error),
-            Ok((at, sites)) => {
-                done = at.unwrap_or(last);
-                let mut routes = None;
-                while done < last && failed.is_none() && begun.elapsed() < UNDER_ONE_HOLD {
-                    let name = ArchiveName { node, counter: done.next() };
-                    match self.split_one(name, &sites, &mut routes, &mut touched) {
-                        Ok(()) => {
-                            done = done.next();
-                            split += 1;
-                        }
-                        Err(error) => failed = Some(error),
-                    }
-                }
+    /// As [`Splitter::split_until`]; where archives call sequences by numbers that are not known, the gate is asked for them.
+    pub async fn split_through(
+        &self,
+        gate: &mut dyn Gate,
+        last: Counter,
+        node: SlonyNode,
+        cancel: &CancellationToken,
+    ) -> Result<u64> {
+        match self.split_until(last, node, cancel).await {
+            Err(error) if lacks_numbers(&error) => {
+                let learnt = gate.numbers().await?.map(|numbers| self.learn_numbers(numbers)).transpose()?;
+                if learnt == Some(true) { self.split_until(last, node, cancel).await } else { Err(error) }
             }
+            done => done,
         }
-        let synced = touched.sync().and_then(|()| match split {
-            0 => Ok(()),
-            _ => self.done(done),
-        });
-        (split, failed.or(synced.err()))
     }
 
-    /// Splits one archive into site logs that have their names, but whose directories are not synced yet.
-    fn split_one<'s>(
-        &self,
-        name: ArchiveName,
-        sites: &'s [Site],
-        routes: &mut Option<(Vec<Target<'s>>, Routes)>,
-        touched: &mut Touched,
-    ) -> Result<()> {
-        let path = self.archive_dir.join(name.to_string());
-        let fault = |source| Error::Archive { counter: name.counter, source };
-        let expected = Expected { cluster: &self.config.cluster, name };
-        let open = || match disk::open(&path)? {
-            Some(file) => Ok(BufReader::with_capacity(PIECE, file)),
-            None => Err(Error::Stopped(format!(
-                "archive {} has committed, but `{}` is not there: it is waited for, never jumped over",
-                name.counter,
-                path.display()
-            ))),
-        };
-        let survey = survey(open()?, &expected).map_err(fault)?;
-        let targets = targets(sites, name.counter);
-        // The lists change only where a cut lies between two archives; otherwise the look-ups stay.
-        let (targets, routes) = match routes {
-            Some((same, routes)) if *same == targets => (&*same, &*routes),
-            _ => {
-                let destinations: Vec<_> = targets
-                    .iter()
-                    .map(|target| Destination { dialect: target.dialect, list: target.list })
-                    .collect();
-                let (targets, made) = routes.insert((targets, Routes::new(&destinations)));
-                (&*targets, &*made)
-            }
-        };
-        let plan = plan(&survey, routes).map_err(|found| fault(SplitError::Archive(found)))?;
-        let log = |destination: &usize| {
-            targets.get(*destination).map(|target| target.directory.join(name.to_string()))
-        };
-        let logs: Vec<Vec<PathBuf>> =
-            plan.outputs.iter().map(|output| output.destinations.iter().filter_map(log).collect()).collect();
-        let mut files = logs
-            .iter()
-            .map(|paths| {
-                disk::create_hidden(paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("/")))
-            })
-            .collect::<Result<Vec<NamedTempFile>>>()?;
-        write(open()?, &expected, &plan, &mut files).map_err(fault)?;
-        for (file, paths) in files.into_iter().zip(&logs) {
-            publish(file, paths, touched)?;
+    /// Takes the next archive as empty: it has committed, and slon will never write it.
+    pub async fn accept_empty(&self, counter: Counter, node: SlonyNode) -> Result<()> {
+        let _hold = Lock::wait(&self.config.paths.hold()).await?;
+        let path = self.archive_dir.join(ArchiveName { node, counter }.to_string());
+        let next = self.counter()?.map(Counter::next);
+        if next != Some(counter) || disk::exists(&path) {
+            let next = next.map_or("not known yet".to_owned(), |next| next.to_string());
+            return Err(Error::Fatal(format!(
+                "only the archive that the splitter waits for can be taken as empty, and that is {next}{}",
+                if disk::exists(&path) { "; the file is there" } else { "" }
+            )));
         }
-        tracing::debug!(counter = %name.counter, outputs = logs.len(), nodes = targets.len(), "split");
+        let path = self.config.paths.accepted_empty();
+        let mut accepted = read(&path, read_counters)?.unwrap_or_default();
+        accepted.insert(counter);
+        disk::write(&path, &write_counters(&accepted))
+    }
+
+    /// Does a part of the work on a thread that owns the hold, and leaves the hold to others for a while. `None` if it
+    /// was cancelled before.
+    async fn under_hold<T: Send + 'static>(
+        &self,
+        cancel: &CancellationToken,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
+        let hold = self.config.paths.hold();
+        let hold = tokio::select! {
+            hold = Lock::wait(&hold) => hold?,
+            () = cancel.cancelled() => return Ok(None),
+        };
+        let splitter = self.clone();
+        // The thread owns the hold: it ends with the work, whoever waits for it.
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&splitter);
+            drop(hold);
+            done
+        });
+        let done = done.await.map_err(|error| Error::Fatal(format!("the splitter broke: {error}")))?;
+        // Those who wait for the hold ask every few milliseconds; without a pause they would hardly ever get it.
+        tokio::time::sleep(BETWEEN_HOLDS).await;
+        done.map(Some)
+    }
+
+    /// Splits for a while. Returns how many archives, and whether there is more to do.
+    fn advance(&self, last: Counter, node: SlonyNode) -> Result<(u64, bool)> {
+        let mut memory = self.memory();
+        let sites = memory.roster.read(&self.config)?;
+        if !Arc::ptr_eq(&sites, &memory.sites) {
+            memory.routing = None;
+            memory.sites = sites.clone();
+        }
+        // Read here and not before: another splitter may have gone on meanwhile.
+        let at = self.counter()?.unwrap_or(last);
+        if at < last {
+            let of: Vec<usize> = (0..sites.len())
+                .filter(|index| sites.get(*index).is_some_and(|site| site.stopped.is_none()))
+                .collect();
+            let outcome = self.split(&sites, &of, (at.next(), last), node, &mut memory.routing)?;
+            let done = Counter::from_database((at.value() + outcome.count).cast_signed()).unwrap_or(at);
+            self.note(&outcome.seen)?;
+            self.stop(&sites, &outcome)?;
+            if outcome.count > 0 {
+                self.done(done)?;
+            }
+            return match outcome.failed {
+                Some(error) => Err(error),
+                None => Ok((outcome.count, true)),
+            };
+        }
+        for (index, site) in sites.iter().enumerate() {
+            if let Some(stopped) = &site.stopped
+                && may_go_on(site, stopped)
+                && stopped.before <= at
+            {
+                return self.catch_up(&sites, index, stopped, at, node);
+            }
+        }
+        Ok((0, false))
+    }
+
+    /// Gives a node that had stopped its part of what the others have already.
+    fn catch_up(
+        &self,
+        sites: &Sites,
+        index: usize,
+        stopped: &Stopped,
+        at: Counter,
+        node: SlonyNode,
+    ) -> Result<(u64, bool)> {
+        let Some(site) = sites.get(index) else { return Ok((0, false)) };
+        let outcome = self.split(sites, &[index], (stopped.before, at), node, &mut None)?;
+        let done = Counter::from_database((stopped.before.value() + outcome.count).cast_signed());
+        let next = done.unwrap_or(stopped.before);
+        if !outcome.stops.is_empty() {
+            self.stop(sites, &outcome)?;
+        } else if next > at {
+            disk::remove(&site.paths.stopped)?;
+            tracing::info!(node = %site.node, counter = %at, "the node goes on with the others");
+        } else if outcome.count > 0 {
+            let why = stopped.why.clone();
+            disk::write(&site.paths.stopped, &Stopped { before: next, why }.write())?;
+        }
+        match outcome.failed {
+            Some(error) => Err(error),
+            None => Ok((outcome.count, true)),
+        }
+    }
+
+    /// Splits a range of archives for these of the sites. What was split is on disk.
+    fn split(
+        &self,
+        sites: &Sites,
+        of: &[usize],
+        (first, last): (Counter, Counter),
+        node: SlonyNode,
+        routing: &mut Option<Arc<Routing>>,
+    ) -> Result<Outcome> {
+        let archives = Archives::new(&self.config, &self.archive_dir)?;
+        let batch = Batch {
+            config: &self.config,
+            archives: &archives,
+            numbers: &self.numbers()?,
+            slony_node: node,
+            sites,
+            of,
+            first,
+            last,
+            limit: UNDER_ONE_HOLD,
+        };
+        Ok(batch.run(routing))
+    }
+
+    /// Writes down which nodes have stopped, before the counter passes the archive that stopped them.
+    fn stop(&self, sites: &Sites, outcome: &Outcome) -> Result<()> {
+        for (index, counter, stop) in &outcome.stops {
+            let Some(site) = sites.get(*index) else { continue };
+            let why = format!("line {}: {}", stop.line, stop.why);
+            tracing::error!(
+                node = %site.node,
+                %counter,
+                why,
+                "the logs of the node stop: decide with `subscription_manager ddl {} {counter} --send` or `--skip`",
+                site.node
+            );
+            disk::write(&site.paths.stopped, &Stopped { before: *counter, why }.write())?;
+        }
         Ok(())
     }
 
-    /// Every node of the registry with its lists. Under the hold.
-    fn sites(&self) -> Result<Vec<Site>> {
-        let paths = &self.config.paths;
-        let registry = ground::registry(paths)?;
-        let mut sites = Vec::new();
-        for entry in registry.entries() {
-            let name = entry.name().unwrap_or_default();
-            let new_of = name.strip_suffix(".new");
-            if new_of.is_some_and(|node| registry.find(node).is_some()) {
-                continue;
-            }
-            let node: Node = new_of.unwrap_or(name).parse().map_err(|fault| {
-                Error::Stopped(format!(
-                    "`{}` names a directory that is no node's: {fault}",
-                    paths.registry.display()
-                ))
-            })?;
-            let ground = Ground::read(paths, registry.clone(), &node)?;
-            let new = match (
-                registry.find(&format!("{node}.new")),
-                ground.open.as_ref().and_then(OpenRequest::cut),
-            ) {
-                (None, _) => None,
-                (Some(_), Some(cut)) => Some(New::Cut(cut.clone())),
-                (Some(new), None) => {
-                    read(&new.list, read_names)?.map(|list| New::Foreign(new.directory.clone(), list))
-                }
-            };
-            sites.push(Site {
-                dialect: self.config.dialect_of(&node),
-                paths: ground.site,
-                cuts: ground.cuts,
-                new,
-            });
-        }
-        Ok(sites)
+    fn note(&self, seen: &[Seen]) -> Result<()> {
+        let lines: String = seen.iter().map(Seen::write).collect();
+        if lines.is_empty() { Ok(()) } else { disk::append(&self.config.paths.seen(), lines.as_bytes()) }
+    }
+
+    fn numbers(&self) -> Result<Numbers> {
+        Ok(read(&self.config.paths.sequence_numbers(), read_numbers)?.unwrap_or_default())
+    }
+
+    /// Learns numbers of sequences, beside those that are known: a sequence that is no longer replicated keeps its own.
+    /// Returns whether any was new.
+    fn learn_numbers(&self, learnt: Numbers) -> Result<bool> {
+        let before = self.numbers()?;
+        let mut numbers = before.clone();
+        numbers.extend(learnt);
+        disk::write(&self.config.paths.sequence_numbers(), &write_numbers(&numbers))?;
+        Ok(numbers != before)
     }
 }
 
+/// Whether the statement that stopped a node has been decided about.
+fn may_go_on(site: &Site, stopped: &Stopped) -> bool {
+    site.unrouted != Unrouted::Hold || site.decisions.at(stopped.before).is_some()
+}
+
 /// The last archive of which a node has its part: its newest log, or else where its first list or its request begins.
-fn site_position(site: &Site) -> Result<Option<Counter>> {
+/// `None` for one that has stopped: it goes on by itself.
+fn site_position(site: &Arc<Site>) -> Result<Option<Counter>> {
+    if site.stopped.is_some() {
+        return Ok(None);
+    }
     let cut = match &site.new {
         Some(New::Cut(cut)) => Some(cut.counter),
         Some(New::Foreign(..)) | None => None,
@@ -235,9 +311,9 @@ fn site_position(site: &Site) -> Result<Option<Counter>> {
     let first = site.cuts.as_ref().and_then(Cuts::first).filter(|first| *first != Counter::default());
     let mut position = None;
     // A kill may have parted the directories that get logs now by one archive: the one behind counts.
-    for target in targets(std::slice::from_ref(site), Counter::LAST) {
-        let newest = if disk::exists(&target.directory) {
-            disk::site_logs(&target.directory)?.pop().map(|(counter, _)| counter)
+    for target in targets(std::slice::from_ref(site), &[0], Counter::LAST) {
+        let newest = if disk::exists(target.directory) {
+            disk::site_logs(target.directory)?.pop().map(|(counter, _)| counter)
         } else {
             None
         };
@@ -247,32 +323,4 @@ fn site_position(site: &Site) -> Result<Option<Counter>> {
         position = position.map_or(at, |other: Counter| at.map(|at| at.min(other)));
     }
     Ok(position)
-}
-
-/// Gives one content its names: the first by rename, the others as links. The content is on disk before any name is.
-fn publish(file: NamedTempFile, paths: &[PathBuf], touched: &mut Touched) -> Result<()> {
-    let Some((first, others)) = paths.split_first() else { return Ok(()) };
-    disk::persist(file, first)?;
-    touched.add(first);
-    for other in others {
-        disk::link_or_copy(first, other)?;
-        touched.add(other);
-    }
-    Ok(())
-}
-
-/// Directories with new names in them, to be synced once for many archives.
-#[derive(Default)]
-struct Touched(HashSet<PathBuf>);
-
-impl Touched {
-    fn add(&mut self, path: &Path) {
-        if let Some(directory) = path.parent().filter(|directory| !self.0.contains(*directory)) {
-            self.0.insert(directory.to_owned());
-        }
-    }
-
-    fn sync(&self) -> Result<()> {
-        self.0.iter().try_for_each(|directory| disk::sync_directory(directory))
-    }
 }

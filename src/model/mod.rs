@@ -12,4 +12,4 @@ pub use counter::{Counter, SlonyNode};
 pub use name::{NameFault, QualifiedName, Sequence, Series, quote_identifier, quote_literal};
 pub use node::{Node, NodeFault};
 pub use step::Step;
-pub use subscription::{Compression, Dialect, SeriesList, Subscription};
+pub use subscription::{Compression, Dialect, SeriesList, Subscription, Unrouted};

@@ -91,6 +91,18 @@ impl Dialect {
     pub const PSQL_FORMAT: u32 = 1;
 }
 
+/// What becomes of a statement of EXECUTE SCRIPT of which it cannot be told whether a node should have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Unrouted {
+    /// The node stops before the archive, until an operator decides.
+    #[default]
+    Hold,
+    /// The node does not get it.
+    Skip,
+    /// The node gets it.
+    Send,
+}
+
 /// How the SQL of a request may be packed, because the subscriber says that it can unpack it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {

@@ -29,6 +29,11 @@ impl Cuts {
         self.0.iter().rev().find(|section| section.from <= counter).map(|section| &section.list)
     }
 
+    /// The counters from which lists hold.
+    pub fn starts(&self) -> impl Iterator<Item = Counter> {
+        self.0.iter().map(|section| section.from)
+    }
+
     /// The newest list.
     pub fn last(&self) -> Option<&SeriesList> {
         self.0.last().map(|section| &section.list)

@@ -6,21 +6,27 @@ use std::borrow::Cow;
 mod answer;
 mod counter_file;
 mod cuts;
+mod numbers;
 mod open_request;
 mod outcome;
 mod registry;
 mod request;
+mod seen;
 mod series_list;
+mod stopped;
 mod trigger;
 
 pub use answer::{Done, SqlDone, SqlFile};
-pub use counter_file::{read_counter, write_counter};
+pub use counter_file::{read_counter, read_counters, write_counter, write_counters};
 pub use cuts::Cuts;
+pub use numbers::{read_numbers, write_numbers};
 pub use open_request::{Cut, OpenRequest, Phase, Site};
 pub use outcome::Outcome;
 pub use registry::{Entry, Registry};
 pub use request::Request;
+pub use seen::{Seen, read_seen};
 pub use series_list::{read_names, read_subscriptions, write_names, write_subscriptions};
+pub use stopped::{Decision, Decisions, Stopped};
 pub use trigger::{Kind, Stem, TriggerFile, sql_file_names};
 
 /// A fault in a text, with its line.

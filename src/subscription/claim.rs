@@ -87,6 +87,12 @@ fn check(node: &Node, open: &OpenRequest, ground: &Ground) -> Result<Request, St
             ));
         }
     }
+    if let Some(stopped) = &ground.stopped {
+        return Err(format!(
+            "the logs of {node} stop before archive {} until the operator of the data centre has decided about a statement there: ask again then",
+            stopped.before
+        ));
+    }
     UpdatePlan::new(&request, ground.list()).map(|_| request)
 }
 

@@ -111,6 +111,31 @@ language sql immutable as @BODY@
     select '"' || pg_catalog.replace($1, '"', '""') || '"'
 @BODY@;
 
+-- Empties a table.
+create or replace function @SCHEMA@.truncateTable_offline(text, text) returns int4
+language plpgsql as @BODY@
+declare
+    v_table text := pg_catalog.format('%s.%s', @SCHEMA@.slon_quote_brute($1), @SCHEMA@.slon_quote_brute($2));
+begin
+    execute 'truncate only ' || v_table;
+    return 0;
+exception when feature_not_supported or object_in_use then
+    -- Another table refers to it, or a deferred check is due. Never CASCADE: that would empty a table that the site
+    -- keeps for itself.
+    execute 'delete from only ' || v_table;
+    return 0;
+end
+@BODY@;
+
+-- Runs a statement of EXECUTE SCRIPT, as the role that applies the logs.
+create or replace function @SCHEMA@.runScript_offline(text) returns int4
+language plpgsql as @BODY@
+begin
+    execute $1;
+    return 0;
+end
+@BODY@;
+
 -- The change that a row stands for. Without a search_path of its own, on purpose: what it changes fires the site's
 -- triggers and defaults and compares by the operators of the site's types, and those want the path of the session.
 create or replace function @SCHEMA@.log_apply() returns trigger
@@ -215,17 +240,19 @@ begin
         end if;
 
     elsif NEW.log_cmdtype = 'T' then
-        begin
-            execute 'truncate only ' || v_table;
-        exception when feature_not_supported or object_in_use then
-            -- Another table refers to it, or a deferred check is due. Never CASCADE: that would empty a table that
-            -- the site keeps for itself.
-            execute 'delete from only ' || v_table;
-        end;
+        perform @SCHEMA@.truncateTable_offline(NEW.log_tablenspname, NEW.log_tablerelname);
+
+    elsif NEW.log_cmdtype = 'S' then
+        -- A statement of EXECUTE SCRIPT. slonik leaves the origin's setting alone, of which this is the default.
+        perform pg_catalog.set_config('standard_conforming_strings', 'on', true);
+        perform @SCHEMA@.runScript_offline(v_args[1]);
+
+    elsif NEW.log_cmdtype = 's' then
+        -- The end of a script.
+        null;
 
     else
-        raise exception 'Slony-I: rows of type % cannot be applied at this site', NEW.log_cmdtype
-            using hint = 'statements of EXECUTE SCRIPT do not belong into site logs';
+        raise exception 'Slony-I: rows of type % cannot be applied at this site', NEW.log_cmdtype;
     end if;
     return null;
 end

@@ -1,0 +1,35 @@
+//! `ddl`: an operator's word on statements that could not be routed.
+
+use crate::config::Config;
+use crate::disk::{self, Lock};
+use crate::error::{Error, Result};
+use crate::ground::{self, Ground, read};
+use crate::model::{Counter, Node};
+use crate::protocol::{Decision, Decisions};
+
+/// Writes the decision down. The splitter takes it at its next round, and lets the node go on.
+pub async fn ddl(config: &Config, node: &Node, counter: Counter, decision: Decision) -> Result<String> {
+    let _hold = Lock::wait(&config.paths.hold()).await?;
+    let ground = Ground::read(&config.paths, ground::registry(&config.paths)?, node)?;
+    let refused = |reason: String| Err(Error::Fatal(reason));
+    match &ground.stopped {
+        None => return refused(format!("the logs of {node} have not stopped: there is nothing to decide")),
+        Some(stopped) if stopped.before != counter => {
+            return refused(format!(
+                "the logs of {node} stopped before archive {}, not {counter}",
+                stopped.before
+            ));
+        }
+        Some(_) => {}
+    }
+    let mut decisions = read(&ground.site.decisions, Decisions::parse)?.unwrap_or_default();
+    decisions.decide(counter, decision);
+    disk::write(&ground.site.decisions, &decisions.write())?;
+    let verb = match decision {
+        Decision::Send => "sent to",
+        Decision::Skip => "skipped for",
+    };
+    Ok(format!(
+        "what could not be routed in archive {counter} is {verb} {node}; its logs go on with the next round\n"
+    ))
+}

@@ -1,0 +1,76 @@
+//! Where an archive is read from.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use super::header;
+use crate::config::Config;
+use crate::disk;
+use crate::error::{Error, Result};
+use crate::ground::read;
+use crate::model::{ArchiveName, Counter};
+use crate::protocol::read_counters;
+
+/// The archives of slon, and those that an operator takes as empty.
+pub(super) struct Archives {
+    directory: PathBuf,
+    cluster: String,
+    empty: BTreeSet<Counter>,
+}
+
+/// An archive that can be read.
+pub(super) enum Archive {
+    /// A file, its size, and when it was changed.
+    File(File, u64, (i64, i64)),
+    /// One that slon committed and never wrote.
+    Empty(Cursor<Vec<u8>>),
+}
+
+impl Archives {
+    pub(super) fn new(config: &Config, directory: &Path) -> Result<Self> {
+        let empty = read(&config.paths.accepted_empty(), read_counters)?.unwrap_or_default();
+        Ok(Self { directory: directory.to_owned(), cluster: config.cluster.clone(), empty })
+    }
+
+    /// The path of an archive.
+    pub(super) fn path(&self, name: ArchiveName) -> PathBuf {
+        self.directory.join(name.to_string())
+    }
+
+    /// Opens an archive. It has committed: if it is not there, slon has it still to write, or somebody took it away.
+    pub(super) fn open(&self, name: ArchiveName) -> Result<Archive> {
+        let path = self.path(name);
+        if let Some(file) = disk::open(&path)? {
+            let (bytes, modified) = disk::size_and_time(&file, &path)?;
+            return Ok(Archive::File(file, bytes, modified));
+        }
+        if self.empty.contains(&name.counter) {
+            return Ok(Archive::Empty(Cursor::new(header::empty_archive(&self.cluster, name.counter))));
+        }
+        Err(Error::Missing { counter: name.counter, path })
+    }
+}
+
+impl Archive {
+    /// Goes back to its begin.
+    pub(super) fn rewind(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file, ..) => io::Seek::rewind(file),
+            Self::Empty(text) => {
+                text.set_position(0);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Read for Archive {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file, ..) => file.read(buffer),
+            Self::Empty(text) => text.read(buffer),
+        }
+    }
+}

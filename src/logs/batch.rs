@@ -1,0 +1,250 @@
+//! Archives that are split together: their site logs are written side by side, put on disk with one sync, and named in the
+//! order of the counters.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempPath;
+
+use super::archives::{Archive, Archives};
+use super::plan::{Numbers, Stop};
+use super::roster::Sites;
+use super::targets::{next_change, targets};
+use super::{Destination, Expected, Routes, SplitError, Survey, plan, write};
+use crate::config::Config;
+use crate::disk;
+use crate::error::{Error, Result};
+use crate::model::{ArchiveName, Counter, SlonyNode};
+use crate::protocol::Seen;
+
+/// What is to be split, and for whom.
+pub(super) struct Batch<'a> {
+    pub(super) config: &'a Config,
+    pub(super) archives: &'a Archives,
+    pub(super) numbers: &'a Numbers,
+    pub(super) slony_node: SlonyNode,
+    pub(super) sites: &'a Sites,
+    /// Of the sites.
+    pub(super) of: &'a [usize],
+    /// The first archive and the last.
+    pub(super) first: Counter,
+    pub(super) last: Counter,
+    /// No other archive is begun after this time.
+    pub(super) limit: Duration,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// How many archives were split.
+    pub(super) count: u64,
+    /// What they looked like.
+    pub(super) seen: Vec<Seen>,
+    /// Nodes that stopped: index of the site, the archive, and why.
+    pub(super) stops: Vec<(usize, Counter, Stop)>,
+    /// What ended it before the last.
+    pub(super) failed: Option<Error>,
+}
+
+/// Look-ups that are the same for a range of archives.
+pub(super) struct Routing {
+    /// From the first to before the second.
+    range: (Counter, Counter),
+    /// Whose, and where.
+    places: Vec<(usize, PathBuf)>,
+    routes: Routes,
+}
+
+/// Site logs of one archive that are written and have no names yet.
+struct Prepared {
+    name: ArchiveName,
+    routing: Arc<Routing>,
+    /// The files, and the places of the routing that each is for.
+    logs: Vec<(TempPath, Vec<usize>)>,
+    stops: Vec<Stop>,
+    seen: Option<Seen>,
+}
+
+impl Batch<'_> {
+    /// Splits. Under the hold. The order of what reaches the disk: the site logs, their names; what the caller writes down
+    /// of it comes after. A kill anywhere in between makes the same bytes again.
+    pub(super) fn run(&self, cached: &mut Option<Arc<Routing>>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let (prepared, failed) = self.prepare_all(cached);
+        outcome.failed = failed;
+        let published = self.publish_all(prepared, &mut outcome);
+        outcome.failed = outcome.failed.or(published.err());
+        outcome
+    }
+
+    /// Prepares one archive after the other, with as many threads as there are cores. Returns those before the first that
+    /// failed, and why that did.
+    fn prepare_all(&self, cached: &mut Option<Arc<Routing>>) -> (Vec<Prepared>, Option<Error>) {
+        let begun = Instant::now();
+        let next = AtomicU64::new(self.first.value());
+        let stop = AtomicBool::new(false);
+        let routing = Mutex::new(cached.take());
+        let results = Mutex::new(BTreeMap::new());
+        // A window that has grown beyond its size holds a row of any size: one at a time.
+        let work = || {
+            let mut buffer = Vec::new();
+            while !stop.load(Ordering::Relaxed) && begun.elapsed() < self.limit {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(counter) = Counter::from_database(at.cast_signed()).filter(|at| *at <= self.last)
+                else {
+                    break;
+                };
+                let prepared = self
+                    .routing(&routing, counter)
+                    .and_then(|routing| self.prepare(counter, routing, &mut buffer));
+                if prepared.is_err() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                results.lock().unwrap_or_else(PoisonError::into_inner).insert(counter, prepared);
+            }
+        };
+        let threads = self.threads();
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        *cached = routing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut prepared = Vec::new();
+        for (_, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            match result {
+                Ok(one) => prepared.push(one),
+                Err(error) => return (prepared, Some(error)),
+            }
+        }
+        (prepared, None)
+    }
+
+    /// One for each core, but no more than there are archives.
+    fn threads(&self) -> u64 {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+        cores.min(8).min(self.last.value() + 1 - self.first.value())
+    }
+
+    fn routing(&self, cached: &Mutex<Option<Arc<Routing>>>, counter: Counter) -> Result<Arc<Routing>> {
+        let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*cached {
+            Some(routing) if (routing.range.0..routing.range.1).contains(&counter) => Ok(routing.clone()),
+            _ => {
+                let routing = Arc::new(self.route(counter));
+                *cached = Some(routing.clone());
+                Ok(routing)
+            }
+        }
+    }
+
+    fn route(&self, counter: Counter) -> Routing {
+        let targets = targets(self.sites, self.of, counter);
+        let destinations: Vec<_> = targets
+            .iter()
+            .map(|target| Destination {
+                node: target.site,
+                unrouted: target.unrouted,
+                dialect: target.dialect,
+                list: target.list,
+            })
+            .collect();
+        Routing {
+            range: (counter, next_change(self.sites, self.of, counter)),
+            routes: Routes::new(&destinations),
+            places: targets.iter().map(|target| (target.site, target.directory.to_owned())).collect(),
+        }
+    }
+
+    /// Writes the site logs of an archive under hidden names.
+    fn prepare(&self, counter: Counter, routing: Arc<Routing>, buffer: &mut Vec<u8>) -> Result<Prepared> {
+        let name = ArchiveName { node: self.slony_node, counter };
+        let fault = |source| Error::Archive { counter, source };
+        let expected = Expected { cluster: &self.config.cluster, name };
+        let mut archive = self.archives.open(name)?;
+        let mut survey = Survey::of(&mut archive, &expected, std::mem::take(buffer)).map_err(fault)?;
+        let seen = match &archive {
+            Archive::File(_, bytes, modified) if *bytes == survey.bytes => {
+                Some(Seen { counter, bytes: *bytes, modified: *modified, digest: survey.digest })
+            }
+            Archive::File(..) => {
+                return Err(Error::Stopped(format!("archive {counter} changes while it is read")));
+            }
+            Archive::Empty(_) => None,
+        };
+        let plan = plan(&survey, &routing.routes, self.numbers).map_err(fault)?;
+        let mut files = Vec::with_capacity(plan.outputs.len());
+        for output in &plan.outputs {
+            let place = output.destinations.first().and_then(|first| routing.places.get(*first));
+            files.push(disk::create_hidden(place.map_or(Path::new("/"), |(_, directory)| directory))?);
+        }
+        let archive = &mut archive;
+        let again = move || archive.rewind().map(|()| archive);
+        write(&mut survey, again, &expected, &plan, &mut files).map_err(fault)?;
+        *buffer = survey.into_buffer();
+        let mut logs = Vec::with_capacity(files.len());
+        for (file, output) in files.into_iter().zip(plan.outputs) {
+            logs.push((disk::close_hidden(file)?, output.destinations));
+        }
+        Ok(Prepared { name, routing, logs, stops: plan.stops, seen })
+    }
+
+    /// Puts the site logs on disk and gives them their names, archive by archive.
+    fn publish_all(&self, prepared: Vec<Prepared>, outcome: &mut Outcome) -> Result<()> {
+        let files = prepared.iter().flat_map(|one| &one.logs).map(|(file, _)| &**file);
+        disk::sync_many(files)?;
+        let mut touched = HashSet::new();
+        let mut stopped = HashSet::new();
+        let mut named = Ok(());
+        for one in prepared {
+            for stop in &one.stops {
+                if stopped.insert(stop.node) {
+                    outcome.stops.push((stop.node, one.name.counter, stop.clone()));
+                }
+            }
+            let (counter, seen) = (one.name.counter, one.seen);
+            named = publish(one, &stopped, &mut touched);
+            if named.is_err() {
+                break;
+            }
+            tracing::debug!(%counter, "split");
+            outcome.count += 1;
+            outcome.seen.extend(seen);
+        }
+        disk::sync_many(touched.iter().map(PathBuf::as_path)).and(named)
+    }
+}
+
+/// Gives each content of an archive its names: the first by rename, the others as links. Nodes that have stopped get none.
+fn publish(prepared: Prepared, stopped: &HashSet<usize>, touched: &mut HashSet<PathBuf>) -> Result<()> {
+    let name = prepared.name.to_string();
+    for (file, places) in prepared.logs {
+        let places = places.iter().filter_map(|place| prepared.routing.places.get(*place));
+        let mut directories =
+            places.filter(|(site, _)| !stopped.contains(site)).map(|(_, directory)| directory);
+        let Some(first) = directories.next() else { continue };
+        let log = first.join(&name);
+        disk::name_hidden(file, &log)?;
+        touch(touched, first);
+        for other in directories {
+            disk::link(&log, &other.join(&name))?;
+            touch(touched, other);
+        }
+    }
+    Ok(())
+}
+
+fn touch(touched: &mut HashSet<PathBuf>, directory: &Path) {
+    if !touched.contains(directory) {
+        touched.insert(directory.to_owned());
+    }
+}
+
+/// Whether an archive cannot be split because of numbers that are not known yet.
+pub(super) fn lacks_numbers(error: &Error) -> bool {
+    matches!(error, Error::Archive { source: SplitError::Numbers { .. }, .. })
+}

@@ -1,0 +1,92 @@
+//! The first reading of an archive: checks every byte and notes what occurs.
+
+use std::io::Read;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::fault::SplitError;
+use super::header::{Expected, Header};
+use super::keys::Keys;
+use super::reader::{Depth, Format, Reader};
+use super::statement::Found;
+use super::window::Window;
+
+/// What a whole and faultless archive holds.
+#[derive(Debug)]
+pub struct Survey {
+    /// What its header says.
+    pub header: Header,
+    /// How changes are written; `None`: there are none.
+    pub format: Option<Format>,
+    /// What occurs.
+    pub keys: Keys,
+    /// Bytes of the archive.
+    pub bytes: u64,
+    /// Their digest (XXH3, 128 bits): tells whether an archive was replaced, and is no proof against an attacker.
+    pub digest: u128,
+    /// The archive and its statements, if all of it was in memory at once: then it need not be read again.
+    pub(super) whole: Option<Vec<Found>>,
+    pub(super) buffer: Vec<u8>,
+}
+
+impl Survey {
+    /// Reads an archive to its end. `buffer` is memory to be used again, see [`Survey::into_buffer`].
+    pub fn of<R: Read>(archive: R, expected: &Expected<'_>, buffer: Vec<u8>) -> Result<Self, SplitError> {
+        let mut reader = Reader::new(expected, Depth::Whole, Keys::default());
+        let mut digest = Xxh3::new();
+        let mut whole = None;
+        let mut first = true;
+        let buffer = windows(archive, buffer, &mut reader, |window, found| {
+            digest.update(window.done);
+            whole = (first && window.last).then(|| std::mem::take(found));
+            first = false;
+            Ok(())
+        })?;
+        let bytes = reader.bytes();
+        match reader.finish() {
+            (Some(header), format, keys) => {
+                Ok(Self { header, format, keys, bytes, digest: digest.digest128(), whole, buffer })
+            }
+            (None, ..) => Err(SplitError::Read(std::io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    /// Gives the memory back.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+}
+
+/// A part of an archive whose statements were found.
+pub(super) struct Part<'w> {
+    /// The window.
+    pub(super) bytes: &'w [u8],
+    /// What of it was read.
+    pub(super) done: &'w [u8],
+    /// Whether the archive ends with it.
+    pub(super) last: bool,
+}
+
+/// Reads an archive window by window, and hands each with its statements to `act`.
+pub(super) fn windows<R: Read>(
+    archive: R,
+    buffer: Vec<u8>,
+    reader: &mut Reader,
+    mut act: impl FnMut(&Part<'_>, &mut Vec<Found>) -> Result<(), SplitError>,
+) -> Result<Vec<u8>, SplitError> {
+    let mut window = Window::new(archive, buffer);
+    let mut found = Vec::new();
+    let mut done = 0;
+    loop {
+        window.advance(done).map_err(SplitError::Read)?;
+        found.clear();
+        done = reader.read(window.bytes(), window.ended(), &mut found)?;
+        reader.pass(window.bytes(), done);
+        let bytes = window.bytes();
+        let last = reader.ended();
+        act(&Part { bytes, done: bytes.get(..done).unwrap_or_default(), last }, &mut found)?;
+        if last {
+            return Ok(window.into_buffer());
+        }
+    }
+}
