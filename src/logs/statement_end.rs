@@ -1,0 +1,217 @@
+//! Where an SQL statement ends, of which nothing else has to be known.
+
+use memchr::{memchr, memchr2, memmem};
+
+/// Where a statement ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Behind its `;`, after so many bytes.
+    Behind(usize),
+    /// Not in this text.
+    NotYet,
+    /// It cannot be told: in a plain literal, which begins after so many bytes, a backslash stands before a quote.
+    /// With `standard_conforming_strings` the literal ends there, without it goes on.
+    Unknown(usize),
+}
+
+/// Finds the first `;` outside of literals, quoted names, comments and brackets, the way Slony-I cuts scripts.
+pub(super) fn find(text: &[u8]) -> End {
+    let mut rest = text;
+    let mut depth = 0_usize;
+    while let [byte, behind @ ..] = rest {
+        let next = match (byte, behind) {
+            (b';', _) if depth == 0 => return End::Behind(text.len() - behind.len()),
+            (b'\'', literal) => match plain(literal) {
+                Literal::Ambiguous => return End::Unknown(text.len() - rest.len()),
+                Literal::Ended(behind) => Some(behind),
+                Literal::Open => None,
+            },
+            (b'e' | b'E', [b'\'', literal @ ..]) => escaped(literal),
+            (b'"', name) => after(name, memchr(b'"', name)),
+            (b'-', [b'-', comment @ ..]) => after(comment, memchr2(b'\n', b'\r', comment)),
+            (b'/', [b'*', comment @ ..]) => comment_end(comment),
+            (b'$', _) => dollar(behind),
+            // Names and numbers as a whole: they may hold a dollar, or an E before the quote of a plain literal.
+            (byte, _) if is_name(*byte) => {
+                let length = behind.iter().take_while(|byte| is_name(**byte)).count();
+                behind.get(length..)
+            }
+            (b'(', _) => {
+                depth += 1;
+                Some(behind)
+            }
+            (b')', _) => {
+                depth = depth.saturating_sub(1);
+                Some(behind)
+            }
+            _ => Some(behind),
+        };
+        match next {
+            Some(next) => rest = next,
+            None => return End::NotYet,
+        }
+    }
+    End::NotYet
+}
+
+/// Whether a byte may stand inside a name without quotes.
+pub(super) fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+}
+
+fn after(text: &[u8], at: Option<usize>) -> Option<&[u8]> {
+    text.get(at? + 1..)
+}
+
+/// What follows a plain literal.
+enum Literal<'a> {
+    Ended(&'a [u8]),
+    Open,
+    Ambiguous,
+}
+
+fn plain(text: &[u8]) -> Literal<'_> {
+    let mut rest = text;
+    while let Some(at) = memchr(b'\'', rest) {
+        let (before, quote) = rest.split_at(at);
+        // Pairs of backslashes leave the quote alone under both settings.
+        if before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1 {
+            return Literal::Ambiguous;
+        }
+        match quote {
+            [_, b'\'', more @ ..] => rest = more,
+            [_, behind @ ..] if !behind.is_empty() => return Literal::Ended(behind),
+            _ => break,
+        }
+    }
+    Literal::Open
+}
+
+/// What follows a literal of the kind `E'...'`; `None` if it goes on.
+fn escaped(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    loop {
+        let at = memchr2(b'\'', b'\\', rest)?;
+        match (rest.get(at)?, rest.get(at + 1)?) {
+            (b'\\', _) | (_, b'\'') => rest = rest.get(at + 2..)?,
+            _ => return rest.get(at + 1..),
+        }
+    }
+}
+
+/// What follows a comment that is open; comments nest.
+fn comment_end(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    let mut depth = 1_usize;
+    while depth > 0 {
+        rest = rest.get(memchr2(b'/', b'*', rest)?..)?;
+        rest = match rest {
+            [b'/', b'*', more @ ..] => {
+                depth += 1;
+                more
+            }
+            [b'*', b'/', more @ ..] => {
+                depth -= 1;
+                more
+            }
+            _ => rest.get(1..)?,
+        };
+    }
+    Some(rest)
+}
+
+/// What follows the literal that a dollar opens, or the dollar itself if it opens none.
+fn dollar(text: &[u8]) -> Option<&[u8]> {
+    let length = text.iter().position(|byte| *byte == b'$' || !is_name(*byte))?;
+    let tag = text.get(..length)?;
+    if text.get(length) != Some(&b'$') || tag.first().is_some_and(u8::is_ascii_digit) {
+        return Some(text);
+    }
+    let body = text.get(length + 1..)?;
+    let closing = [b"$", tag, b"$"].concat();
+    body.get(memmem::find(body, &closing)? + closing.len()..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each is one statement, and nothing before its end looks like one.
+    const WHOLE: &[&str] = &[
+        ";",
+        "select 1;",
+        "-- a; b\nselect 1;",
+        "-- a; b\rselect 1;",
+        "select 1 -- it's; \"\n;",
+        "/* a; /* nested; */ ' \" $$ */ select 1;",
+        "/*/ ; */;",
+        "/***/ ;",
+        "select ';', 'it''s;', '\\\\', E'\\';', e'\\\\', 'a;\nb';",
+        "select 'a\\;b', 'a\\\\''; ';",
+        "select \"we\"\"ird;\";",
+        "select type'x\\\\';",
+        "create function f() returns int as $$ begin; 'x' end; $$ language sql;",
+        "create function f() returns int as $a_1$ $$;$b$;$ab$ $a_1$ language sql;",
+        "do $é$;$é$;",
+        "do $a$;$b$a$;",
+        "select a$b$c, d$$e;",
+        "prepare p as select $1, $2;",
+        "create rule r as on insert to t do (select 1; select (2); select 3);",
+        "select ) ;",
+        "select 1 - -1, 1 / 2 * 3;",
+        "select U&'\\0441;', u&\"\\0441;\", N';', B'1', x'1f';",
+    ];
+
+    #[test]
+    fn statements_end_at_their_semicolon() {
+        for whole in WHOLE {
+            for behind in ["", "\n", " select 2;", ";"] {
+                let text = format!("{whole}{behind}");
+                assert_eq!(find(text.as_bytes()), End::Behind(whole.len()), "{text}");
+            }
+            for end in 0..whole.len() {
+                let cut = &whole.as_bytes()[..end];
+                assert_eq!(find(cut), End::NotYet, "{}", cut.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn a_backslash_before_a_quote_hides_the_end() {
+        for (text, at) in [
+            ("select 'a\\';", 7),
+            ("select 1, '\\''; drop table x; --';", 10),
+            ("select E'a'\n'b\\'';", 12),
+            ("select 'a''\\\\\\'';", 7),
+            ("select U&'\\';", 9),
+        ] {
+            assert_eq!(find(text.as_bytes()), End::Unknown(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_open_stays_open() {
+        for open in
+            ["select (1;", "select $a$;", "select ';", "select \";", "/* /* */;", "-- x;", "E'\\';", "$1;("]
+        {
+            let found = find(open.as_bytes());
+            assert!(found == End::NotYet || open.starts_with("$1"), "{open}: {found:?}");
+        }
+    }
+
+    /// Every damage of one byte: an end is always a semicolon, and nothing panics.
+    #[test]
+    fn damage_is_survived() {
+        for whole in WHOLE {
+            for at in 0..whole.len() {
+                for byte in *b"\0'\"\\;$-/*()e\n\xff" {
+                    let mut text = whole.as_bytes().to_vec();
+                    text[at] = byte;
+                    if let End::Behind(length) = find(&text) {
+                        assert_eq!(text[length - 1], b';', "{}", text.escape_ascii());
+                    }
+                }
+            }
+        }
+    }
+}
