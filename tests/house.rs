@@ -42,6 +42,8 @@ const PURE: &[&str] = &[
     "logs/quoted.rs",
     "logs/route.rs",
     "logs/row.rs",
+    "logs/script.rs",
+    "logs/script_tokens.rs",
     "logs/sequence_line.rs",
     "logs/site_log.rs",
     "logs/slon_words.rs",

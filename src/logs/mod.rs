@@ -24,6 +24,8 @@ mod lines;
 mod quoted;
 pub mod route;
 pub mod row;
+mod script;
+mod script_tokens;
 mod sequence_line;
 pub mod site_log;
 mod slon_words;
