@@ -72,7 +72,7 @@ pub(super) fn read<'a>(
             Stop::Other => Stop::Malformed("a line that sets a sequence is malformed", text),
             stop => stop,
         }),
-        None => change(text).map(|(change, rest)| (change.as_statement(), rest)),
+        None => change(text).map(|(change, rest)| (change.into_statement(), rest)),
     };
     let found = match found {
         Err(Stop::Other) => match statement_end::find(text) {
@@ -122,14 +122,16 @@ pub(super) fn without_site_settings(statement: &[u8]) -> Cow<'_, [u8]> {
 
 fn stripped(statement: &[u8]) -> Option<Vec<u8>> {
     const OURS: [&[u8]; 3] = [b"archive", b"retention", b"tapegroup"];
-    let (Change::Update { table, assignments, mut keys }, _) = change(statement).ok()? else { return None };
+    let (Change::Update { table, assignments: Pairs(set), mut keys }, _) = change(statement).ok()? else {
+        return None;
+    };
     let (ours, mut kept): (Vec<Pair>, Vec<Pair>) =
-        assignments.partition(|pair| OURS.iter().any(|name| is_column(pair.column, name)));
+        Pairs(set).partition(|pair| OURS.iter().any(|name| is_column(pair.column, name)));
     if ours.is_empty() || table_name(table)?.1 != b"drms_series" {
         return None;
     }
     // The assignments lie between the first pair and the key word before the keys.
-    let start = until(statement, blanks(assignments.0));
+    let start = until(statement, blanks(set));
     let end = statement.get(until(statement, keys.0).len() - b"where".len()..)?;
     if kept.is_empty() {
         kept.push(keys.next()?);
@@ -156,7 +158,6 @@ pub(super) fn table_name(raw: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 /// The parts of a change, as they stand in the text.
-#[derive(Clone, Copy)]
 enum Change<'a> {
     Insert { table: &'a [u8], columns: &'a [u8], values: &'a [u8] },
     Update { table: &'a [u8], assignments: Pairs<'a>, keys: Pairs<'a> },
@@ -165,7 +166,7 @@ enum Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    fn as_statement(self) -> Legacy<'a> {
+    fn into_statement(self) -> Legacy<'a> {
         let (verb, table) = match self {
             Self::Insert { table, .. } => (Verb::Insert, table),
             Self::Update { table, .. } => (Verb::Update, table),
@@ -299,7 +300,6 @@ fn pair(text: &[u8]) -> Found<'_, Pair<'_>> {
 }
 
 /// Pairs that were read before, with `,` or `and` between, and what follows the last.
-#[derive(Clone, Copy)]
 struct Pairs<'a>(&'a [u8]);
 
 fn pairs<'a>(

@@ -35,6 +35,7 @@ mod roster;
 pub mod route;
 mod row;
 mod script;
+mod script_tokens;
 mod sequence_line;
 pub mod site_log;
 mod slon_words;

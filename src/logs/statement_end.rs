@@ -18,40 +18,74 @@ pub(super) enum End {
 pub(super) fn find(text: &[u8]) -> End {
     let mut rest = text;
     let mut depth = 0_usize;
-    while let [byte, behind @ ..] = rest {
-        let next = match (byte, behind) {
-            (b';', _) if depth == 0 => return End::Behind(text.len() - behind.len()),
-            (b'\'', literal) => match plain(literal) {
-                Literal::Ambiguous => return End::Unknown(text.len() - rest.len()),
-                Literal::Ended(behind) => Some(behind),
-                Literal::Open => None,
-            },
-            (b'e' | b'E', [b'\'', literal @ ..]) => escaped(literal),
-            (b'"', name) => after(name, memchr(b'"', name)),
-            (b'-', [b'-', comment @ ..]) => after(comment, memchr2(b'\n', b'\r', comment)),
-            (b'/', [b'*', comment @ ..]) => comment_end(comment),
-            (b'$', _) => dollar(behind),
-            // Names and numbers as a whole: they may hold a dollar, or an E before the quote of a plain literal.
-            (byte, _) if is_name(*byte) => {
-                let length = behind.iter().take_while(|byte| is_name(**byte)).count();
-                behind.get(length..)
-            }
-            (b'(', _) => {
-                depth += 1;
-                Some(behind)
-            }
-            (b')', _) => {
-                depth = depth.saturating_sub(1);
-                Some(behind)
-            }
-            _ => Some(behind),
+    loop {
+        let (piece, behind) = match piece(rest) {
+            Ok(read) => read,
+            Err(Stop::Open) => return End::NotYet,
+            Err(Stop::Ambiguous) => return End::Unknown(text.len() - rest.len()),
         };
-        match next {
-            Some(next) => rest = next,
-            None => return End::NotYet,
+        match piece {
+            Piece::Sign(b';') if depth == 0 => return End::Behind(text.len() - behind.len()),
+            Piece::Sign(b'(') => depth += 1,
+            Piece::Sign(b')') => depth = depth.saturating_sub(1),
+            _ => {}
         }
+        rest = behind;
     }
-    End::NotYet
+}
+
+/// A script with a blank in the place of each comment. `None` if something in it is open at its end, or cannot be told.
+pub(super) fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
+    // Names, too, end where something else begins.
+    let text = [text, b"\n"].concat();
+    let mut rest = text.as_slice();
+    let mut kept = Vec::with_capacity(text.len());
+    while !rest.is_empty() {
+        let (piece, behind) = piece(rest).ok()?;
+        match piece {
+            Piece::Comment => kept.push(b' '),
+            _ => kept.extend_from_slice(rest.get(..rest.len() - behind.len())?),
+        }
+        rest = behind;
+    }
+    Some(kept)
+}
+
+enum Piece {
+    Comment,
+    /// A literal, a name or a number.
+    Word,
+    /// Any other byte.
+    Sign(u8),
+}
+
+enum Stop {
+    /// The text ends in it.
+    Open,
+    /// A plain literal whose end cannot be told.
+    Ambiguous,
+}
+
+/// What a text begins with, and what follows.
+fn piece(text: &[u8]) -> Result<(Piece, &[u8]), Stop> {
+    let (byte, behind) = text.split_first().ok_or(Stop::Open)?;
+    let (piece, behind) = match (byte, behind) {
+        (b'\'', literal) => (Piece::Word, plain(literal)?),
+        (b'e' | b'E', [b'\'', literal @ ..]) => (Piece::Word, escaped(literal)),
+        (b'"', name) => (Piece::Word, memchr(b'"', name).and_then(|end| name.get(end + 1..))),
+        (b'-', [b'-', comment @ ..]) => {
+            (Piece::Comment, memchr2(b'\n', b'\r', comment).and_then(|end| comment.get(end + 1..)))
+        }
+        (b'/', [b'*', comment @ ..]) => (Piece::Comment, comment_end(comment)),
+        (b'$', _) => (Piece::Word, dollar(behind)),
+        // Names and numbers as a whole: they may hold a dollar, or an E before the quote of a plain literal.
+        (byte, _) if is_name(*byte) => {
+            let length = behind.iter().take_while(|byte| is_name(**byte)).count();
+            (Piece::Word, behind.get(length..))
+        }
+        _ => (Piece::Sign(*byte), Some(behind)),
+    };
+    Ok((piece, behind.ok_or(Stop::Open)?))
 }
 
 /// Whether a byte may stand inside a name without quotes.
@@ -59,32 +93,22 @@ pub(super) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
 }
 
-fn after(text: &[u8], at: Option<usize>) -> Option<&[u8]> {
-    text.get(at? + 1..)
-}
-
-/// What follows a plain literal.
-enum Literal<'a> {
-    Ended(&'a [u8]),
-    Open,
-    Ambiguous,
-}
-
-fn plain(text: &[u8]) -> Literal<'_> {
+/// What follows a plain literal; `None` if it goes on.
+fn plain(text: &[u8]) -> Result<Option<&[u8]>, Stop> {
     let mut rest = text;
     while let Some(at) = memchr(b'\'', rest) {
         let (before, quote) = rest.split_at(at);
         // Pairs of backslashes leave the quote alone under both settings.
         if before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1 {
-            return Literal::Ambiguous;
+            return Err(Stop::Ambiguous);
         }
         match quote {
             [_, b'\'', more @ ..] => rest = more,
-            [_, behind @ ..] if !behind.is_empty() => return Literal::Ended(behind),
+            [_, behind @ ..] if !behind.is_empty() => return Ok(Some(behind)),
             _ => break,
         }
     }
-    Literal::Open
+    Ok(None)
 }
 
 /// What follows a literal of the kind `E'...'`; `None` if it goes on.
@@ -196,6 +220,22 @@ mod tests {
         {
             let found = find(open.as_bytes());
             assert!(found == End::NotYet || open.starts_with("$1"), "{open}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn comments_are_taken_out() {
+        for (text, left) in [
+            ("a -- b;\nc", "a  c\n"),
+            ("a@--b", "a@ "),
+            ("a/* b /* c */ d */e", "a e\n"),
+            ("'--', \"/*\", $$ -- $$, e'\\'--' --", "'--', \"/*\", $$ -- $$, e'\\'--'  "),
+            ("", "\n"),
+        ] {
+            assert_eq!(without_comments(text.as_bytes()).as_deref(), Some(left.as_bytes()), "{text}");
+        }
+        for open in ["/*", "'a", "\"a", "$$a", "e'\\'", "'a\\'"] {
+            assert_eq!(without_comments(open.as_bytes()), None, "{open}");
         }
     }
 
