@@ -14,8 +14,6 @@ select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
 ------------------------------------------------------------------
 select "_jsoc".sequenceSetValue_offline('hmi','m_45s_seq','1');
 insert into "hmi"."m_45s" ("recnum","c") values ('1','a');
-analyze "hmi"."m_45s";
-insert into "hmi"."m_45s" ("recnum","c") values ('1','a');
 
 ------------------------------------------------------------------
 -- End Of Archive Log
