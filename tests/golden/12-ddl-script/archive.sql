@@ -1,0 +1,20 @@
+------------------------------------------------------------------
+-- Slony-I log shipping archive
+-- Node 1, Event 5000000021
+------------------------------------------------------------------
+start transaction;
+select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
+-- end of log archiving header
+------------------------------------------------------------------
+-- start of Slony-I data
+------------------------------------------------------------------
+-- DDL_SCRIPT
+alter table hmi.m_45s add column q text default 'it''s; \\ {x}';
+comment on table aia.lev1 is 'one
+two'
+
+------------------------------------------------------------------
+-- End Of Archive Log
+------------------------------------------------------------------
+commit;
+vacuum analyze "_jsoc".sl_archive_tracking;

@@ -1,0 +1,26 @@
+------------------------------------------------------------------
+-- Slony-I log shipping archive
+-- Node 1, Event 5000000021
+------------------------------------------------------------------
+start transaction;
+select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
+-- end of log archiving header
+------------------------------------------------------------------
+-- start of Slony-I data
+------------------------------------------------------------------
+insert into "hmi"."m_45s" ("recnum","c") values ('1','a');
+insert into "aia"."lev1" ("recnum","note") values ('1',NULL);
+update only "hmi"."m_45s" set "c"='b',"d"=NULL where "recnum"='1';
+delete from only "aia"."lev1" where "recnum"='1';
+insert into "hmi"."m_45s" ("recnum","a","b","c","d") values ('1','it''s','back\\slash','ends in \\','\\\\'';\\');
+
+select "_jsoc".sequenceSetValue_offline(7,'123');
+
+select "_jsoc".sequenceSetValue_offline(8,'-5');
+
+
+------------------------------------------------------------------
+-- End Of Archive Log
+------------------------------------------------------------------
+commit;
+vacuum analyze "_jsoc".sl_archive_tracking;

@@ -1,0 +1,21 @@
+------------------------------------------------------------------
+-- Slony-I log shipping archive
+-- Node 1, Event 5000000021
+------------------------------------------------------------------
+start transaction;
+select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
+-- end of log archiving header
+------------------------------------------------------------------
+-- start of Slony-I data
+------------------------------------------------------------------
+-- ENABLE_SUBSCRIPTION
+delete from "_jsoc".sl_sequence_offline;
+
+insert into "_jsoc".sl_sequence_offline (seq_id, seq_relname, seq_nspname) values ('7', 'm_45s_seq', 'hmi');
+
+------------------------------------------------------------------
+-- End Of Archive Log
+------------------------------------------------------------------
+commit;
+vacuum analyze "_jsoc".sl_archive_tracking;
+-- EOL

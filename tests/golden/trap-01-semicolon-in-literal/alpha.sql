@@ -1,0 +1,23 @@
+\set ON_ERROR_STOP on
+------------------------------------------------------------------
+-- Slony-I log shipping archive
+-- Node 1, Event 5000000021
+------------------------------------------------------------------
+start transaction;
+select "_jsoc".site_log_offline(1);
+set local standard_conforming_strings to off;
+set local escape_string_warning to off;
+select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
+-- end of log archiving header
+------------------------------------------------------------------
+-- start of Slony-I data
+------------------------------------------------------------------
+insert into "hmi"."m_45s" ("recnum","c") values ('1','a;
+b');
+
+------------------------------------------------------------------
+-- End Of Archive Log
+------------------------------------------------------------------
+commit;
+vacuum analyze "_jsoc".sl_archive_tracking;
+-- EOL

@@ -1,0 +1,19 @@
+------------------------------------------------------------------
+-- Slony-I log shipping archive
+-- Node 1, Event 5000000021
+------------------------------------------------------------------
+set session_replication_role to replica;
+start transaction;
+select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
+-- end of log archiving header
+------------------------------------------------------------------
+-- start of Slony-I data
+------------------------------------------------------------------
+insert into "hmi"."m_45s" ("recnum","c") values ('1','a');
+insert into "aia"."lev1" ("recnum","note") values ('1',NULL);
+
+------------------------------------------------------------------
+-- End Of Archive Log
+------------------------------------------------------------------
+commit;
+vacuum analyze "_jsoc".sl_archive_tracking;
