@@ -16,6 +16,7 @@
 
 mod array;
 mod copy_text;
+pub mod expiry;
 pub mod fault;
 mod gate;
 pub mod header;
@@ -26,6 +27,7 @@ pub mod row;
 mod sequence_line;
 pub mod site_log;
 pub mod split;
+pub mod standing;
 pub mod statement;
 mod table_copy;
 pub mod targets;

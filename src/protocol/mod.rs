@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+mod acknowledgement;
 mod answer;
 mod counter_file;
 mod cuts;
@@ -13,6 +14,7 @@ mod request;
 mod series_list;
 mod trigger;
 
+pub use acknowledgement::read_acknowledgement;
 pub use answer::{Done, SqlDone, SqlFile};
 pub use counter_file::{read_counter, write_counter};
 pub use cuts::Cuts;
