@@ -46,6 +46,7 @@ fn dispatch(args: Args) -> Result<String> {
         }
         Command::List { json } => admin::list(&config, json),
         Command::Split { until } => runtime.block_on(admin::split(&config, until)),
+        Command::Tidy => runtime.block_on(admin::tidy(&config)),
         Command::OfflineSql { node } => runtime.block_on(admin::offline_sql(&config, &node)),
     }
 }

@@ -3,7 +3,9 @@
 mod list;
 mod offline_sql;
 mod split;
+mod tidy;
 
 pub use list::list;
 pub use offline_sql::offline_sql;
 pub use split::split;
+pub use tidy::tidy;

@@ -3,7 +3,7 @@
 //! A bundle is made under a hidden name, read back and compared with what went into it. It gets its name only while
 //! every single in it is still the file that was packed. Memory stays flat: everything is streamed.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read};
 use std::path::{Path, PathBuf};
@@ -163,16 +163,16 @@ impl Packing {
         }
     }
 
-    /// The singles in the range of the bundle that is there, and whether all of them are in it byte for byte.
+    /// The singles in the range of the bundle that is there, last the bundle itself, and whether all singles are in it
+    /// byte for byte.
     pub fn singles_in_it(&self) -> Result<(Vec<(PathBuf, Identity)>, bool)> {
-        let mut sources = self.sources()?;
-        sources.pop();
-        let known: HashMap<_, _> = sources.iter().map(|(path, _)| (path.clone(), ())).collect();
+        let sources = self.sources()?;
+        let known: HashSet<_> = sources.iter().map(|(path, _)| path.clone()).collect();
         let mut found = 0;
         let mut all_same = true;
         members(&self.path(), &mut |member, content| {
             let path = self.directory.join(&member.name);
-            if known.contains_key(&path)
+            if known.contains(&path)
                 && let Some((_, mut file)) = single(&path, &member.name)?
             {
                 found += 1;
@@ -180,7 +180,7 @@ impl Packing {
             }
             Ok(())
         })?;
-        Ok((sources, all_same && found == known.len()))
+        Ok((sources, all_same && found + 1 == known.len()))
     }
 }
 
@@ -188,6 +188,11 @@ impl Packed {
     /// Whether everything that went into it is still there as it was. Under the hold that stays so.
     pub fn is_current(&self) -> bool {
         are_current(&self.sources)
+    }
+
+    /// The files that went into it.
+    pub fn sources(&self) -> impl Iterator<Item = &Path> {
+        self.sources.iter().map(|(path, _)| path.as_path())
     }
 
     /// Gives the bundle its name; content and name are on disk when it returns.
@@ -258,12 +263,12 @@ fn same(one: &mut dyn Read, other: &mut dyn Read) -> io::Result<bool> {
 }
 
 fn gone(path: &Path) -> Error {
-    io::Result::<()>::Err(io::ErrorKind::NotFound.into()).context("pack", path).unwrap_err()
+    Error::Disk { action: "pack", path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
 }
 
 fn broken(path: &Path, what: &str) -> Error {
-    let fault = io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-    io::Result::<()>::Err(fault).context("read", path).unwrap_err()
+    let source = io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    Error::Disk { action: "read", path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -326,7 +331,7 @@ mod tests {
         assert_eq!(content(at), [member(8, "eight", 80), member(9, &wide, 95), member(10, "", 90)]);
 
         let (singles, same) = packing(at, true).singles_in_it().unwrap();
-        assert_eq!((singles.len(), same), (3, true));
+        assert_eq!((singles.len(), same), (4, true));
         fs::remove_file(at.join(log(8))).unwrap();
         fs::remove_file(at.join(log(10))).unwrap();
         write(at, 9, "nine", 200);

@@ -67,14 +67,16 @@ pub fn chores(shelf: &Shelf, bounds: &Bounds, rules: &Rules, now: SystemTime) ->
     let acknowledged = believed(shelf, bounds.acknowledged);
     let is_old = |written: SystemTime| now.duration_since(written).is_ok_and(|age| age > rules.keep);
     let within = |bound: Option<Counter>, counter: Counter| bound.is_none_or(|bound| counter <= bound);
-    let going = items
+    let may_go = |item: &Item| item.last < newest && within(bounds.ceiling, item.last);
+    let is_applied = |item: &&Item| acknowledged.is_some_and(|at| item.last <= at) && may_go(item);
+    let applied = items.iter().take_while(is_applied).count();
+    let unapplied = items.get(applied..).unwrap_or_default();
+    let old = unapplied
         .iter()
-        .zip(ages(&items, now))
-        .take_while(|(item, written)| {
-            let may = acknowledged.is_some_and(|at| item.last <= at) || written.is_some_and(is_old);
-            may && item.last < newest && within(bounds.ceiling, item.last)
-        })
+        .zip(ages(unapplied, now))
+        .take_while(|(item, written)| written.is_some_and(is_old) && may_go(item))
         .count();
+    let going = applied + old;
     let mut chores = Vec::new();
     for item in items.iter().take(going) {
         chores.extend(item.singles.iter().copied().map(Chore::RemoveSingle));

@@ -6,13 +6,14 @@
 //!   lists -> Routes -> plan (which outputs, for whom) -> write (second reading, raw rows to the outputs)
 //! ```
 //!
-//! Only [`worker`] and `gate` touch files and the database. For the others archives come as [`std::io::BufRead`], site logs
+//! Only [`worker`], [`tidy`] and `gate` touch files and the database. For the others archives come as [`std::io::BufRead`], site logs
 //! go to [`std::io::Write`]. Where both fit into memory, hand in a slice: lines are then read without being copied.
 //!
 //! In reading order: [`statement`] reads one, helped by `header`, `row`, `table_copy`
 //! and `sequence_line`, and below them `copy_text` (escapes of COPY), `array` (array literals), `quoted` (SQL names)
 //! and `lines`; [`route`] knows who has which series; [`site_log`] knows the two dialects; [`split`] puts them to
-//! work; [`targets`] says which directory gets which list; [`worker`] does it for what `gate` lets through.
+//! work; [`targets`] says which directory gets which list; [`worker`] does it for what `gate` lets through. Afterwards
+//! [`expiry`] says what may be bundled or removed, [`standing`] where a site stands, and [`tidy`] does it.
 
 mod array;
 mod copy_text;
@@ -31,11 +32,14 @@ pub mod standing;
 pub mod statement;
 mod table_copy;
 pub mod targets;
+pub mod tidy;
 pub mod worker;
 
 pub use fault::{ArchiveFault, SplitError};
 pub use gate::{Committed, Gate, Vouched};
 pub use route::{Destination, Routes};
 pub use split::{Output, Plan, Survey, plan, survey, write};
+pub use standing::{Standing, standing};
 pub use statement::{Expected, Reader, Statement};
+pub use tidy::{Place, Report, Tidier};
 pub use worker::Splitter;
