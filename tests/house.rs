@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "subscription/offline.rs",
     "logs/array.rs",
     "logs/copy_text.rs",
+    "logs/expiry.rs",
     "logs/fault.rs",
     "logs/header.rs",
     "logs/lines.rs",
@@ -44,6 +45,7 @@ const PURE: &[&str] = &[
     "logs/sequence_line.rs",
     "logs/site_log.rs",
     "logs/split.rs",
+    "logs/standing.rs",
     "logs/statement.rs",
     "logs/table_copy.rs",
     "logs/targets.rs",
@@ -154,6 +156,9 @@ fn the_protocol_page_names_every_kind_of_file() {
         let ending = name.trim_start_matches("nso").trim_end_matches(".gz").trim_end_matches(".zst");
         let ending = if ending == ".sql.tar" { ".sql.tar.gz" } else { ending };
         assert!(page.contains(&format!("<node>{ending}")), "{name}");
+    }
+    for name in ["<node>.counter", "slony_counter.txt", "slony_logs_<first>-<last>.tar.gz"] {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
     }
     for ending in [".lst", ".cuts", ".new.lst", ".new.cut"] {
         assert!(page.contains(&format!("`<node>{ending}`")), "{ending}");

@@ -170,6 +170,7 @@ impl Deployed {
     /// What `get_slony_logs.pl` does in one run: the next single, or else the first bundle that holds it, until there is
     /// neither.
     fn run(&mut self, directory: &Path) {
+        let pattern = regex::Regex::new(r"slony_logs_(\d+)-(\d+).tar(.gz)?").unwrap();
         loop {
             let mut names: Vec<String> = fs::read_dir(directory)
                 .unwrap()
@@ -183,7 +184,6 @@ impl Deployed {
                 self.apply(name, &fs::read_to_string(directory.join(name)).unwrap());
                 continue;
             }
-            let pattern = regex::Regex::new(r"slony_logs_(\d+)-(\d+).tar(.gz)?").unwrap();
             let holds = |name: &&String| {
                 pattern.captures(name).is_some_and(|range| {
                     let end = |at: usize| range[at].parse::<u64>().unwrap();

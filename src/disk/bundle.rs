@@ -47,14 +47,14 @@ pub struct Packed {
 
 /// One member: a log's name, its size and the second in which it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Member {
-    name: String,
+pub(super) struct Member {
+    pub(super) name: String,
     bytes: u64,
     modified: u64,
 }
 
 /// What is done with each member in turn.
-type Visit<'v> = dyn FnMut(&Member, &mut dyn Read) -> Result<()> + 'v;
+pub(super) type Visit<'v> = dyn FnMut(&Member, &mut dyn Read) -> Result<()> + 'v;
 
 impl Packing {
     /// Packs, reads back and compares. Blocks for as long as that takes; `goes_on` is asked before each log, and when it
@@ -217,8 +217,8 @@ fn single(path: &Path, name: &str) -> Result<Option<(Member, io::Take<File>)>> {
     Ok(Some((member, file.take(metadata.len()))))
 }
 
-/// Visits the members of a bundle.
-fn members(path: &Path, visit: &mut Visit<'_>) -> Result<()> {
+/// Visits the members of a bundle in order.
+pub(super) fn members(path: &Path, visit: &mut Visit<'_>) -> Result<()> {
     let mut archive = reader(path)?;
     for entry in archive.entries().context("read", path)? {
         let mut entry = entry.context("read", path)?;

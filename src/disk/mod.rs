@@ -7,6 +7,7 @@ mod observe;
 mod publish;
 mod shelf;
 mod sink;
+mod unpack;
 mod watch;
 
 pub use act::{act, move_logs};
@@ -22,4 +23,5 @@ pub use publish::{
 };
 pub use shelf::{remove_all, shelf};
 pub use sink::{Made, Sink, tarball};
+pub use unpack::Archives;
 pub use watch::{Hint, watch};

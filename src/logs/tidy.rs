@@ -95,7 +95,15 @@ impl Tidier {
             }
             reports.push(report);
         }
-        self.forget_lists().await?;
+        if let Some(oldest) = self.oldest_archive().await {
+            for report in &mut reports {
+                match self.forget_lists(&report.place, oldest).await {
+                    Err(Error::Cancelled) => return Err(Error::Cancelled),
+                    Err(error) => report.failed = Some(error),
+                    Ok(()) => {}
+                }
+            }
+        }
         Ok(reports)
     }
 
@@ -248,34 +256,42 @@ impl Tidier {
         Ok(Some(View { directory, shelf: there, bounds, rules, faults }))
     }
 
-    /// Takes sections out of `<node>.cuts` that no archive and no site log needs any more.
-    async fn forget_lists(&self) -> Result<()> {
-        let Some(archives) = self.config.paths.archive_dir.clone() else { return Ok(()) };
-        let oldest = self.blocking(move |this| disk::shelf(&archives, Some(this.node))).await?.oldest();
-        let Some(split) = read(&self.config.paths.split_counter(), read_counter)? else { return Ok(()) };
-        let oldest = oldest.map_or(split.next(), |oldest| oldest.min(split.next()));
-        let registry = ground::registry(&self.config.paths)?;
-        let nodes = registry.entries().filter_map(|entry| entry.name()?.parse::<Node>().ok());
-        for node in nodes {
-            let work = move |this: &Self| this.forget_lists_of(&node, oldest);
-            self.under_hold(work).await?;
-        }
-        Ok(())
+    /// The first archive that may still be split, or split again. `None`: that cannot be told.
+    async fn oldest_archive(&self) -> Option<Counter> {
+        let archives = self.config.paths.archive_dir.clone()?;
+        let oldest = self.blocking(move |this| disk::shelf(&archives, Some(this.node))).await.ok()?.oldest();
+        let next = read(&self.config.paths.split_counter(), read_counter).ok()??.next();
+        Some(oldest.map_or(next, |oldest| oldest.min(next)))
     }
 
-    fn forget_lists_of(&self, node: &Node, oldest: Counter) -> Result<()> {
-        let paths = &self.config.paths;
-        let registry = ground::registry(paths)?;
-        let Some(entry) = registry.find(node.as_str()) else { return Ok(()) };
-        let site = paths.site(node, Some(entry));
-        // An open request may still be rolled back, to what was there to the byte.
-        if disk::exists(&site.open_request) || !disk::exists(&site.directory) {
+    /// Takes sections out of `<node>.cuts` that no archive and no site log needs any more.
+    async fn forget_lists(&self, place: &Place, oldest: Counter) -> Result<()> {
+        let Place::Site(node) = place else { return Ok(()) };
+        let of_node = node.clone();
+        if self.blocking(move |this| this.kept_lists(&of_node, oldest)).await?.is_none() {
             return Ok(());
         }
-        let Some(cuts) = read(&site.cuts, Cuts::parse)? else { return Ok(()) };
+        let of_node = node.clone();
+        self.under_hold(move |this| {
+            let kept = this.kept_lists(&of_node, oldest)?;
+            kept.map_or(Ok(()), |(path, cuts)| disk::write(&path, &cuts.write()))
+        })
+        .await
+    }
+
+    /// A node's `.cuts` without what is not needed; `None` if everything is.
+    fn kept_lists(&self, node: &Node, oldest: Counter) -> Result<Option<(PathBuf, Cuts)>> {
+        let registry = ground::registry(&self.config.paths)?;
+        let Some(entry) = registry.find(node.as_str()) else { return Ok(None) };
+        let site = self.config.paths.site(node, Some(entry));
+        // An open request may still be rolled back, to what was there to the byte.
+        if disk::exists(&site.open_request) || !disk::exists(&site.directory) {
+            return Ok(None);
+        }
+        let Some(cuts) = read(&site.cuts, Cuts::parse)? else { return Ok(None) };
         let first = disk::shelf(&site.directory, None)?.oldest().unwrap_or(oldest);
         let kept = cuts.since(oldest.min(first));
-        if kept == cuts { Ok(()) } else { disk::write(&site.cuts, &kept.write()) }
+        Ok((kept != cuts).then_some((site.cuts, kept)))
     }
 
     async fn lock(&self, path: &Path) -> Result<Lock> {
