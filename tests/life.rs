@@ -579,7 +579,7 @@ fn archives_that_are_not_ours_to_remove_are_told_with_what_to_do() {
     let expected = [
         "let the daemon's user write to `archive_dir`, or set archive_days=0",
         "silent for 20 d",
-        "tidied place=\"nso\" removed=2 bundled=1",
+        "tidied place=nso removed=2 bundled=1",
     ];
     let all = wait::within(Duration::from_secs(30), || {
         expected.iter().all(|part| said().contains(part)).then_some(())

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// Tidies until it is cancelled, the first time at once. What goes wrong is logged once and tried again.
 pub(super) async fn tidy(config: Config, gate: Committed, cancel: CancellationToken) {
-    let mut task = Tidying { config, gate, cancel, told: HashMap::new() };
+    let mut task = Tidying { config, gate, cancel, told: Told::default() };
     while !task.cancel.is_cancelled() {
         let pause = match task.round().await {
             Ok(reports) => {
@@ -44,8 +44,22 @@ struct Tidying {
     config: Config,
     gate: Committed,
     cancel: CancellationToken,
-    /// What was last said of each subject, so that it is said once.
-    told: HashMap<(String, Topic), Word>,
+    told: Told,
+}
+
+/// What was last said of each place, so that it is said once.
+#[derive(Default)]
+struct Told(HashMap<(String, Topic), Word>);
+
+/// What there is to say.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    /// Nothing new.
+    None,
+    /// Something.
+    Word(Word),
+    /// What was said last is over.
+    Well,
 }
 
 /// What something is said about.
@@ -92,7 +106,7 @@ impl Tidying {
         let place = report.place.to_string();
         let (removed, bundled) = (report.removed, report.bundled);
         if removed + bundled > 0 {
-            tracing::info!(place, removed, bundled, "tidied");
+            tracing::info!(%place, removed, bundled, "tidied");
         }
         let failed = report.failed.map(|error| failure(&report.place, &error));
         self.say(&place, Topic::Tidying, failed);
@@ -109,22 +123,28 @@ impl Tidying {
 
     /// Says it if it is not what was said last.
     fn say(&mut self, place: &str, topic: Topic, word: Option<Word>) {
+        match self.told.news(place, topic, word) {
+            News::None => {}
+            News::Well => tracing::info!(%place, "{}", topic.well_again()),
+            News::Word(word) if word.is_error => tracing::error!(%place, "{}", word.text),
+            News::Word(word) => tracing::warn!(%place, "{}", word.text),
+        }
+    }
+}
+
+impl Told {
+    fn news(&mut self, place: &str, topic: Topic, word: Option<Word>) -> News {
         let subject = (place.to_owned(), topic);
-        let what = |word: Option<&Word>| word.map(|word| word.what.clone());
-        if what(self.told.get(&subject)) == what(word.as_ref()) {
-            return;
+        let last = self.0.get(&subject).map(|word| &word.what);
+        if last == word.as_ref().map(|word| &word.what) {
+            return News::None;
         }
         if let Some(word) = word {
-            if word.is_error {
-                tracing::error!(place, "{}", word.text);
-            } else {
-                tracing::warn!(place, "{}", word.text);
-            }
-            self.told.insert(subject, word);
-        } else {
-            self.told.remove(&subject);
-            tracing::info!(place, "{}", topic.well_again());
+            self.0.insert(subject, word.clone());
+            return News::Word(word);
         }
+        self.0.remove(&subject);
+        News::Well
     }
 }
 
@@ -160,4 +180,29 @@ fn failure(place: &Place, error: &Error) -> Word {
         ""
     };
     Word::warning(format!("passed over: {}{hint}", error.chain()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::standing::Lag;
+    use crate::model::Counter;
+
+    #[test]
+    fn a_silence_is_told_once_and_again_when_it_ends() {
+        let mut told = Told::default();
+        let mut news = |standing| told.news("nso", Topic::Standing, word(standing));
+        let silent =
+            |days: u64| Standing::Silent(Lag { logs: 1, next_age: Duration::from_secs(days * 86_400) });
+        let gone = Standing::MustResubscribe { next: Counter::default(), logs: 1 };
+        assert_eq!(news(Standing::Unknown), News::None);
+        assert!(
+            matches!(news(silent(15)), News::Word(word) if !word.is_error && word.text == "silent for 15 d")
+        );
+        assert_eq!(news(silent(16)), News::None);
+        assert!(matches!(news(gone), News::Word(word) if word.is_error));
+        assert_eq!(news(gone), News::None);
+        assert_eq!(news(Standing::Current), News::Well);
+        assert_eq!(news(Standing::Current), News::None);
+    }
 }

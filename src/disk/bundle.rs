@@ -40,8 +40,6 @@ pub struct Packed {
     file: NamedTempFile,
     /// Every single in it, and the bundle that it replaces, as they were when they were packed.
     sources: Vec<(PathBuf, Identity)>,
-    /// When the newest log in it was written.
-    written: SystemTime,
     path: PathBuf,
 }
 
@@ -86,7 +84,12 @@ impl Packing {
         self.compare(&hidden, goes_on)?;
         let newest = sources.iter().filter_map(|(source, _)| super::modified(source)).max();
         let written = written.or(newest).unwrap_or(SystemTime::UNIX_EPOCH);
-        Ok(Packed { file, sources, written, path })
+        // Here, because it lasts: the hold is kept while it gets its name.
+        file.as_file()
+            .set_modified(written)
+            .and_then(|()| file.as_file().sync_all())
+            .context("sync", &hidden)?;
+        Ok(Packed { file, sources, path })
     }
 
     /// The bundle's path.
@@ -197,7 +200,6 @@ impl Packed {
 
     /// Gives the bundle its name; content and name are on disk when it returns.
     pub fn publish(self) -> Result<()> {
-        self.file.as_file().set_modified(self.written).context("set the time of", self.file.path())?;
         publish_created(self.file, &self.path, 0o644)
     }
 }
