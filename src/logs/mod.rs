@@ -13,7 +13,7 @@
 //! and `sequence_line`, and below them `copy_text` (escapes of COPY), `array` (array literals), `quoted` (SQL names)
 //! and `lines`; [`route`] knows who has which series; [`site_log`] knows the two dialects; [`split`] puts them to
 //! work; [`targets`] says which directory gets which list; [`worker`] does it for what `gate` lets through. Afterwards
-//! [`expiry`] says what may be bundled or removed, [`standing`] where a site stands, and [`tidy`] does it.
+//! [`expiry`] says what may be bundled or removed, [`mod@standing`] where a site stands, and [`tidy`] does it.
 
 mod array;
 mod copy_text;
