@@ -23,7 +23,7 @@ pub struct Args {
 pub enum Command {
     /// Serve requests and split archives, in the foreground.
     Run,
-    /// Show every node: stage, series, last site log.
+    /// Show every node: stage, series, last site log, what its site has acknowledged.
     List {
         /// As JSON, for programs.
         #[arg(long)]
@@ -68,6 +68,8 @@ pub enum Command {
         #[arg(long, group = "decision")]
         skip: bool,
     },
+    /// Bundle and remove site logs and archives as the configuration says, and stop.
+    Tidy,
     /// Print the replication objects that a site needs to apply its logs.
     OfflineSql {
         /// The node.

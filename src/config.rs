@@ -44,6 +44,8 @@ pub struct Config {
     pub database_patience: Duration,
     /// What dumps may do.
     pub dump: DumpConfig,
+    /// How long logs are kept.
+    pub life: LifeConfig,
     /// The dialect of nodes that are not named in `dialects`.
     pub dialect: Dialect,
     /// The dialects of single nodes.
@@ -78,8 +80,19 @@ pub struct DumpConfig {
     pub rate: u64,
 }
 
+/// How long logs are kept, and as what.
+#[derive(Debug, Clone, Copy)]
+pub struct LifeConfig {
+    /// Site logs that their site has not acknowledged; `None`: for ever, and their directories are left alone.
+    pub site_logs: Option<Duration>,
+    /// Archives that every node has its part of; `None`: slon's directory is left alone.
+    pub archives: Option<Duration>,
+    /// More singles than these are bundled; 0: never.
+    pub bundle_after: usize,
+}
+
 /// Every key with its default, as `etc/subscription_manager.cfg` explains them; `None`: must be given or may stay away.
-const KEYS: [(&str, Option<&str>); 27] = [
+const KEYS: [(&str, Option<&str>); 30] = [
     ("triggerdir", None),
     ("subscribers_dir", None),
     ("parser_config", None),
@@ -110,6 +123,12 @@ const KEYS: [(&str, Option<&str>); 27] = [
     ("dump_jobs", Some("2")),
     // Bytes a second; 0: no limit.
     ("dump_rate", Some("0")),
+    // Days: a site may be down for a holiday season.
+    ("site_log_days", Some("30")),
+    // Days: for as long as a mistake may stay unnoticed.
+    ("archive_days", Some("30")),
+    // Logs: with one every ten seconds, three hours.
+    ("bundle_after", Some("1000")),
     ("dialect", Some("psql")),
     ("site_dialects", Some("")),
     ("ddl_unrouted", Some("hold")),
@@ -155,7 +174,7 @@ impl Config {
             log_level: read.text("log_level"),
             owner: read.text("owner"),
             grant_to: words(&read.text("grant_to")),
-            request_age: seconds(read.number::<u64>("request_days").saturating_mul(24 * 60 * 60)),
+            request_age: read.days("request_days"),
             settle: seconds(read.number("settle")),
             rescan: seconds(read.positive("rescan")),
             database_patience: seconds(read.number("database_patience")),
@@ -164,6 +183,11 @@ impl Config {
                 attempts: u32::try_from(read.positive("dump_attempts")).unwrap_or(u32::MAX),
                 jobs: usize::try_from(read.positive("dump_jobs")).unwrap_or(1),
                 rate: read.number("dump_rate"),
+            },
+            life: LifeConfig {
+                site_logs: Some(read.days("site_log_days")).filter(|keep| !keep.is_zero()),
+                archives: Some(read.days("archive_days")).filter(|keep| !keep.is_zero()),
+                bundle_after: read.number("bundle_after"),
             },
             dialect: read.dialect("dialect"),
             dialects: read.dialects("site_dialects"),
@@ -295,6 +319,10 @@ impl Reader<'_> {
         }
     }
 
+    fn days(&mut self, key: &str) -> Duration {
+        Duration::from_secs(self.number::<u64>(key).saturating_mul(24 * 60 * 60))
+    }
+
     fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
         let path = PathBuf::from(self.given(key)?);
         if path.is_absolute() {
@@ -381,13 +409,15 @@ mod tests {
         assert_eq!(config.paths.work_dir, Path::new("/e"));
         assert_eq!(config.paths.triggerdir, Path::new("/t"));
         assert_eq!(config.request_age, Duration::from_secs(3 * 86_400));
+        assert_eq!(config.life.site_logs, Some(Duration::from_secs(30 * 86_400)));
     }
 
     #[test]
     fn the_environment_overrides_the_file() {
-        let text = format!("{SMALL}pg_port=1\nsite_dialects=old:slony, so:psql\n");
+        let text = format!("{SMALL}pg_port=1\narchive_days=0\nsite_dialects=old:slony, so:psql\n");
         let (config, faults) = read(&text, &[("SUBSCRIPTION_MANAGER_PG_PORT", "6543")]);
         assert_eq!((config.database.port, faults.len()), (6543, 0));
+        assert_eq!(config.life.archives, None);
         assert_eq!(config.dialect_of(&"old".parse().unwrap()), Dialect::Slony);
         assert_eq!(config.dialect_of(&"new".parse().unwrap()), Dialect::Psql);
     }

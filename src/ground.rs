@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::model::{Node, SeriesList};
-use crate::paths::{Paths, SitePaths};
-use crate::protocol::{Cuts, Malformed, OpenRequest, Registry, Request, Stopped, read_names};
+use crate::model::{Counter, Node, SeriesList};
+use crate::paths::{Paths, SitePaths, shown};
+use crate::protocol::{
+    Cuts, Malformed, OpenRequest, Registry, Request, Stopped, read_acknowledgement, read_names,
+};
 
 /// One node at one moment.
 #[derive(Debug, Clone)]
@@ -52,6 +54,39 @@ impl Ground {
     /// The request in an open one; it was checked when it was accepted.
     pub fn request(&self, open: &OpenRequest) -> Result<Request> {
         open.request().map_err(|source| Error::Malformed { path: self.site.open_request.clone(), source })
+    }
+}
+
+/// What a site says it has applied.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Acknowledged {
+    /// The last log; `None`: it says nothing that can be read.
+    pub counter: Option<Counter>,
+    /// What could not be read, and why.
+    pub faults: Vec<String>,
+}
+
+impl Acknowledged {
+    /// Reads both places where a site may say it; what was written last holds. Neither is trusted to be a plain file.
+    pub fn read(paths: &Paths, site: &SitePaths, node: &Node) -> Self {
+        let mut faults = Vec::new();
+        let mut said = Vec::new();
+        for path in [site.acknowledgement(), paths.acknowledgement(node)] {
+            let read = disk::read_dropped(&path).and_then(|dropped| {
+                let Some(dropped) = dropped else { return Ok(None) };
+                read_acknowledgement(&dropped.bytes)
+                    .map(Some)
+                    .map_err(|source| Error::Malformed { path: path.clone(), source })
+            });
+            match read {
+                Ok(counter) => said.extend(counter.map(|counter| (disk::modified(&path), counter))),
+                Err(error @ Error::Refused(_)) => {
+                    faults.push(format!("read `{}`: {}", shown(&path), error.chain()));
+                }
+                Err(error) => faults.push(error.chain()),
+            }
+        }
+        Self { counter: said.into_iter().max().map(|(_, counter)| counter), faults }
     }
 }
 

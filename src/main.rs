@@ -56,6 +56,7 @@ fn dispatch(args: Args) -> Result<String> {
             let decision = if send { Decision::Send } else { Decision::Skip };
             runtime.block_on(admin::ddl(&config, &node, counter, decision))
         }
+        Command::Tidy => runtime.block_on(admin::tidy(&config)),
         Command::OfflineSql { node } => runtime.block_on(admin::offline_sql(&config, &node)),
     }
 }

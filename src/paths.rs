@@ -73,6 +73,16 @@ impl Paths {
         self.work_dir.join("hold.lock")
     }
 
+    /// `work/tidy.lock`: held by the one who bundles and removes.
+    pub fn tidy_lock(&self) -> PathBuf {
+        self.work_dir.join("tidy.lock")
+    }
+
+    /// `triggers/nso.counter`: what a site acknowledges that may not write into its directory.
+    pub fn acknowledgement(&self, node: &Node) -> PathBuf {
+        self.triggerdir.join(format!("{node}.counter"))
+    }
+
     /// `work/subscription_manager.die`: stops the daemon, which removes it.
     pub fn die_file(&self) -> PathBuf {
         self.work_dir.join("subscription_manager.die")
@@ -118,6 +128,13 @@ pub struct SitePaths {
     pub stopped: PathBuf,
     /// `etc/nso.ddl`: what an operator has decided about statements that could not be routed.
     pub decisions: PathBuf,
+}
+
+impl SitePaths {
+    /// `site_logs/nso/slony_counter.txt`: what the site acknowledges.
+    pub fn acknowledgement(&self) -> PathBuf {
+        self.directory.join("slony_counter.txt")
+    }
 }
 
 /// A path for a message: names from outside may hold what a terminal obeys.

@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "subscription/offline.rs",
     "logs/array.rs",
     "logs/copy_text.rs",
+    "logs/expiry.rs",
     "logs/fault.rs",
     "logs/header.rs",
     "logs/legacy.rs",
@@ -55,6 +56,7 @@ const PURE: &[&str] = &[
     "logs/survey.rs",
     "logs/window.rs",
     "logs/write.rs",
+    "logs/standing.rs",
     "logs/statement.rs",
     "logs/statement_end.rs",
     "logs/table_copy.rs",
@@ -166,6 +168,9 @@ fn the_protocol_page_names_every_kind_of_file() {
         let ending = name.trim_start_matches("nso").trim_end_matches(".gz").trim_end_matches(".zst");
         let ending = if ending == ".sql.tar" { ".sql.tar.gz" } else { ending };
         assert!(page.contains(&format!("<node>{ending}")), "{name}");
+    }
+    for name in ["<node>.counter", "slony_counter.txt", "slony_logs_<first>-<last>.tar.gz"] {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
     }
     for ending in [".lst", ".cuts", ".new.lst", ".new.cut"] {
         assert!(page.contains(&format!("`<node>{ending}`")), "{ending}");

@@ -1,4 +1,4 @@
-//! `list`: every node with its stage, its series and its last site log.
+//! `list`: every node with its stage, its series, its last site log, and how far its site has come.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::disk;
 use crate::error::Result;
-use crate::ground::{self, Ground};
-use crate::model::Node;
-use crate::paths::Paths;
+use crate::ground::{self, Acknowledged, Ground};
+use crate::logs::standing;
+use crate::model::{Node, Shelf};
 use crate::protocol::{Kind, Registry, Stem, TriggerFile};
 use crate::subscription::look;
 use crate::subscription::stage::Stage;
@@ -30,17 +30,27 @@ struct Row {
     last_log: Option<u64>,
     /// How long ago that was written.
     last_log_age_seconds: Option<u64>,
+    /// The last log that its site says it has applied.
+    acknowledged: Option<u64>,
+    /// How many logs lie there that it has not acknowledged.
+    behind: Option<u64>,
+    /// How long ago its next log was written.
+    next_log_age_seconds: Option<u64>,
+    /// What an operator must know of it.
+    notes: Vec<String>,
 }
 
 /// Prints the list.
 pub fn list(config: &Config, json: bool) -> Result<String> {
-    let rows = rows(&config.paths)?;
+    let rows = rows(config)?;
     if json {
         let text = serde_json::to_string_pretty(&serde_json::json!({ "nodes": rows }));
         return text.map(|text| text + "\n").map_err(|error| crate::error::Error::Fatal(error.to_string()));
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["node", "stage", "series", "last log", "age"]);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["node", "stage", "series", "last log", "age", "acked", "behind", "note"]);
     for row in rows {
         let dash = || "-".to_owned();
         table.add_row([
@@ -49,9 +59,12 @@ pub fn list(config: &Config, json: bool) -> Result<String> {
             row.series.to_string(),
             row.last_log.map_or_else(dash, |counter| counter.to_string()),
             row.last_log_age_seconds.map_or_else(dash, |seconds| age(Duration::from_secs(seconds))),
+            row.acknowledged.map_or_else(dash, |counter| counter.to_string()),
+            row.behind.map_or_else(dash, |logs| logs.to_string()),
+            row.notes.join("; "),
         ]);
     }
-    for number in 2..5 {
+    for number in 2..7 {
         if let Some(column) = table.column_mut(number) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -63,7 +76,8 @@ pub fn list(config: &Config, json: bool) -> Result<String> {
         .collect())
 }
 
-fn rows(paths: &Paths) -> Result<Vec<Row>> {
+fn rows(config: &Config) -> Result<Vec<Row>> {
+    let paths = &config.paths;
     let registry = ground::registry(paths)?;
     let mut nodes = BTreeSet::new();
     for entry in registry.entries() {
@@ -74,12 +88,13 @@ fn rows(paths: &Paths) -> Result<Vec<Row>> {
     let of_request = |name: &str| name.strip_suffix(".new.cut")?.parse().ok();
     nodes.extend(disk::names(&paths.triggerdir)?.iter().filter_map(|name| of_trigger(name.to_str()?)));
     nodes.extend(disk::names(&paths.tables_dir)?.iter().filter_map(|name| of_request(name.to_str()?)));
-    Ok(nodes.into_iter().map(|node| row(paths, &registry, &node)).collect())
+    Ok(nodes.into_iter().map(|node| row(config, &registry, &node)).collect())
 }
 
 /// A node whose files cannot be read is a row too: that is when the operator looks.
-fn row(paths: &Paths, registry: &Arc<Registry>, node: &Node) -> Row {
-    let read = Ground::read(paths, registry.clone(), node).and_then(|ground| row_of(paths, &ground, node));
+fn row(config: &Config, registry: &Arc<Registry>, node: &Node) -> Row {
+    let read = Ground::read(&config.paths, registry.clone(), node);
+    let read = read.and_then(|ground| row_of(config, &ground, node));
     read.unwrap_or_else(|error| {
         tracing::error!(%node, error = error.chain(), "cannot read the node's files");
         Row {
@@ -88,26 +103,42 @@ fn row(paths: &Paths, registry: &Arc<Registry>, node: &Node) -> Row {
             series: 0,
             last_log: None,
             last_log_age_seconds: None,
+            acknowledged: None,
+            behind: None,
+            next_log_age_seconds: None,
+            notes: vec![error.chain()],
         }
     })
 }
 
-fn row_of(paths: &Paths, ground: &Ground, node: &Node) -> Result<Row> {
+fn row_of(config: &Config, ground: &Ground, node: &Node) -> Result<Row> {
+    let paths = &config.paths;
     let requested =
         Stem::ALL.into_iter().find(|stem| disk::exists(&paths.trigger(node, *stem, Kind::Request)));
     let stage = Stage::of(&look(paths, node, ground, requested));
-    let last = match ground.list() {
-        Some(_) if disk::exists(&ground.site.directory) => disk::site_logs(&ground.site.directory)?.pop(),
-        _ => None,
+    let is_registered = ground.list().is_some();
+    let shelf = if is_registered && disk::exists(&ground.site.directory) {
+        disk::shelf(&ground.site.directory, config.slony_node)?
+    } else {
+        Shelf::default()
     };
-    let written = last.as_ref().and_then(|(_, name)| disk::modified(&ground.site.directory.join(name)));
+    let said =
+        if is_registered { Acknowledged::read(paths, &ground.site, node) } else { Acknowledged::default() };
+    let now = SystemTime::now();
+    let standing = standing(&shelf, said.counter, config.life.site_logs, now);
+    let last = shelf.newest();
+    let written = last.and_then(|last| shelf.written(last));
     Ok(Row {
         node: node.to_string(),
         stage: stage.word(),
         series: ground.list().map_or(0, crate::model::SeriesList::len),
-        last_log: last.map(|(counter, _)| counter.value()),
+        last_log: last.map(crate::model::Counter::value),
         last_log_age_seconds: written
-            .map(|written| SystemTime::now().duration_since(written).unwrap_or_default().as_secs()),
+            .map(|written| now.duration_since(written).unwrap_or_default().as_secs()),
+        acknowledged: said.counter.map(crate::model::Counter::value),
+        behind: standing.behind(),
+        next_log_age_seconds: standing.next_age().map(|age| age.as_secs()),
+        notes: standing.note().into_iter().chain(said.faults).collect(),
     })
 }
 

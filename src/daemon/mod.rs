@@ -4,6 +4,7 @@ mod arrivals;
 mod nodes;
 mod recover;
 mod splitting;
+mod tidying;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -87,12 +88,12 @@ struct Daemon {
     unsettled: Option<BTreeSet<Node>>,
 }
 
-/// The splitter's task.
+/// The tasks that split and tidy.
 enum Splitting {
     /// Not before everything that a kill left is at rest.
     Waiting,
-    /// It runs.
-    Running(JoinHandle<()>),
+    /// They run.
+    Running([JoinHandle<()>; 2]),
     /// No archives are configured.
     Nothing,
 }
@@ -168,15 +169,20 @@ impl Daemon {
             tracing::warn!("archive_dir is not set: this daemon serves requests and splits nothing");
             return Splitting::Nothing;
         };
-        let gate = Committed::new(self.service.database.clone());
-        Splitting::Running(tokio::spawn(splitting::split(config.clone(), splitter, gate, self.stop.clone())))
+        let gate = || Committed::new(self.service.database.clone());
+        Splitting::Running([
+            tokio::spawn(splitting::split(config.clone(), splitter, gate(), self.stop.clone())),
+            tokio::spawn(tidying::tidy(config.clone(), gate(), self.stop.clone())),
+        ])
     }
 
     async fn end(&mut self) {
         self.stop.cancel();
         self.nodes.stop().await;
-        if let Splitting::Running(task) = &mut self.splitting {
-            let _ = task.await;
+        if let Splitting::Running(tasks) = &mut self.splitting {
+            for task in tasks {
+                let _ = task.await;
+            }
         }
     }
 }

@@ -1,13 +1,17 @@
 //! The door to the file system: the only code that touches files.
 
 mod act;
+mod bundle;
 mod lock;
 mod observe;
 mod publish;
+mod shelf;
 mod sink;
+mod unpack;
 mod watch;
 
 pub use act::{act, move_logs};
+pub use bundle::{Packed, Packing, are_current};
 pub use lock::Lock;
 pub use observe::{
     Dropped, Identity, Names, exists, give_back, modified, names, open, read_dropped, read_optional,
@@ -17,5 +21,7 @@ pub use publish::{
     append, close_hidden, create_directory, create_hidden, link, link_or_copy, name_hidden, publish_created,
     remove, remove_temporary, rename, sync_directory, sync_many, write, write_like,
 };
+pub use shelf::{remove_all, shelf};
 pub use sink::{Made, Sink, tarball};
+pub use unpack::Archives;
 pub use watch::{Hint, watch};

@@ -6,7 +6,7 @@
 //!   lists -> Routes -> plan (which outputs, for whom) -> write (the archive's own bytes to the outputs)
 //! ```
 //!
-//! Only [`worker`] and `gate` touch files and the database. For the others archives come as [`std::io::Read`], site logs
+//! Only [`worker`], [`tidy`] and what they use touch files and the database. For the others archives come as [`std::io::Read`], site logs
 //! go to [`std::io::Write`].
 //!
 //! In reading order: [`statement`] names every kind of statement and who gets it; `reader` finds them in a `window`,
@@ -14,12 +14,14 @@
 //! COPY), `array` (array literals), `quoted` (SQL names) and `lines`; [`keys`] holds what occurs, [`master`] knows the DRMS
 //! master tables; [`route`] knows who has which series; [`plan`](mod@plan) finds the distinct outputs; [`site_log`] knows
 //! the two dialects; [`write`](mod@write) and `gather` fill the outputs; [`targets`] says which directory gets which list;
-//! [`worker`] does it for what `gate` lets through.
+//! [`worker`] does it for what `gate` lets through. Afterwards [`expiry`] says what may be bundled or removed,
+//! [`mod@standing`] where a site stands, and [`tidy`] does it.
 
 mod archives;
 mod array;
 mod batch;
 mod copy_text;
+pub mod expiry;
 pub mod fault;
 mod gate;
 mod gather;
@@ -39,11 +41,13 @@ mod script_tokens;
 mod sequence_line;
 pub mod site_log;
 mod slon_words;
+pub mod standing;
 pub mod statement;
 mod statement_end;
 pub mod survey;
 mod table_copy;
 pub mod targets;
+pub mod tidy;
 mod window;
 pub mod worker;
 pub mod write;
@@ -53,6 +57,8 @@ pub use gate::{Committed, Gate, Vouched};
 pub use header::Expected;
 pub use plan::{Numbers, Output, Plan, Stop, plan};
 pub use route::{Destination, Routes};
+pub use standing::{Standing, standing};
 pub use survey::Survey;
+pub use tidy::{Place, Report, Tidier};
 pub use worker::Splitter;
 pub use write::write;

@@ -49,10 +49,7 @@ impl Cuts {
     pub fn last_with(&self, series: &[Series]) -> Option<Counter> {
         let had = |list: &SeriesList| series.iter().any(|series| list.contains(series));
         let pairs = self.0.iter().zip(self.0.iter().skip(1));
-        pairs
-            .filter(|(section, _)| had(&section.list))
-            .map(|(_, next)| next.from.previous().max(next.shown.unwrap_or_default()))
-            .max()
+        pairs.filter(|(section, _)| had(&section.list)).map(|(_, next)| last_by_the_list_before(next)).max()
     }
 
     /// From `from` on, `list` holds; logs up to `shown` may have been taken by the list before. What was said of that
@@ -60,6 +57,17 @@ impl Cuts {
     pub fn hold_from(&mut self, from: Counter, shown: Option<Counter>, list: SeriesList) {
         self.0.retain(|section| section.from < from);
         self.0.push(Section { from, shown, list });
+    }
+
+    /// The same without the oldest sections, as far as nothing asks for them when `oldest` is the first archive or log
+    /// that is kept: [`Cuts::at`] answers the same from there on, and what [`Cuts::last_with`] forgets are logs that no
+    /// site can apply any more. The newest list always stays.
+    #[must_use]
+    pub fn since(&self, oldest: Counter) -> Self {
+        let pairs = self.0.iter().zip(self.0.iter().skip(1));
+        // The oldest ones in a row: a section also tells up to where logs by the one before it were shown.
+        let needless = pairs.take_while(|(_, next)| last_by_the_list_before(next) < oldest).count();
+        Self(self.0.iter().skip(needless).cloned().collect())
     }
 
     /// Reads the file.
@@ -93,6 +101,11 @@ impl Cuts {
         };
         self.0.iter().map(section).collect::<String>().into_bytes()
     }
+}
+
+/// The last log that may have been taken by the list before this section's.
+fn last_by_the_list_before(section: &Section) -> Counter {
+    section.from.previous().max(section.shown.unwrap_or_default())
 }
 
 /// `COUNTER` or `COUNTER shown COUNTER`.
@@ -143,6 +156,31 @@ mod tests {
         assert!(Cuts::parse(b"a.b\n").is_err());
         assert!(Cuts::parse(b"from 5\nfrom 5\n").is_err());
         assert!(Cuts::parse(b"from 5 until 7\n").is_err());
+    }
+
+    #[test]
+    fn sections_that_nothing_asks_for_go() {
+        let mut cuts = Cuts::default();
+        for (from, shown, names) in
+            [(10, None, "a.a"), (20, Some(33), "a.b"), (30, None, "a.c"), (40, None, "a.d")]
+        {
+            cuts.hold_from(counter(from), shown.map(counter), list(&[names]));
+        }
+        for (oldest, first) in [(0, 10), (20, 10), (33, 10), (34, 30), (39, 30), (40, 40), (99, 40)] {
+            let since = cuts.since(counter(oldest));
+            assert_eq!(since.first(), Some(counter(first)), "{oldest}");
+            assert_eq!(since.since(counter(oldest)), since, "twice is once");
+            for asked in oldest..60 {
+                assert_eq!(since.at(counter(asked)), cuts.at(counter(asked)), "{oldest} {asked}");
+            }
+            for name in ["a.a", "a.b", "a.c", "a.d"] {
+                let with = |cuts: &Cuts| {
+                    cuts.last_with(&[name.parse().unwrap()]).filter(|last| *last >= counter(oldest))
+                };
+                assert_eq!(with(&since), with(&cuts), "{oldest} {name}");
+            }
+        }
+        assert_eq!(Cuts::default().since(counter(5)), Cuts::default());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+mod acknowledgement;
 mod answer;
 mod counter_file;
 mod cuts;
@@ -16,6 +17,7 @@ mod series_list;
 mod stopped;
 mod trigger;
 
+pub use acknowledgement::read_acknowledgement;
 pub use answer::{Done, SqlDone, SqlFile};
 pub use counter_file::{read_counter, read_counters, write_counter, write_counters};
 pub use cuts::Cuts;

@@ -52,6 +52,10 @@ async fn accept(worker: &Worker, stem: Stem, dropped: &Dropped) -> Result<()> {
         let mut steps = vec![Step::Write { path: ground.site.open_request.clone(), bytes: open.write() }];
         steps.extend(roll_back(&all, &ground.site, &ground.registry));
         steps.extend(forget_answers(&all, &name));
+        if site == Site::New {
+            // Of an earlier life of a site of this name: it would look as if it had lost its logs.
+            steps.push(Step::Remove(all.acknowledgement(&name)));
+        }
         Ok((steps, (site, check(&name, &open, ground))))
     };
     match service.change(node, plan).await? {

@@ -13,6 +13,7 @@ mod feed;
 mod fence;
 mod flow;
 mod hostile;
+mod life;
 mod list;
 mod outcomes;
 mod packing;
@@ -39,6 +40,7 @@ const SUBJECTS: &[&str] = &[
     "packing",
     "restart",
     "hostile",
+    "life",
 ];
 
 /// Series that take seconds to dump where a station says `dump_rate=300000`.
