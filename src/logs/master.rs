@@ -28,7 +28,7 @@ pub(super) fn schema(table: &[u8]) -> &[u8] {
     table.split(|byte| *byte == b'\t').next().unwrap_or_default()
 }
 
-/// The series that a row of a master table describes; `None` if it does not say, or names a series of another schema.
+/// The series that a row of a master table describes, empty if it is none of this schema; `None` if the row does not say.
 pub(super) fn series_of_row(row: &Row<'_>) -> Option<Vec<u8>> {
     let elements = array::decode(row.arguments())?;
     // Of an update what counts is the key, behind the changes: it says which row the sites have.
@@ -39,25 +39,28 @@ pub(super) fn series_of_row(row: &Row<'_>) -> Option<Vec<u8>> {
     };
     let keys = pairs.get(changes..).unwrap_or_default();
     let name = keys.iter().find_map(named).or_else(|| pairs.iter().find_map(named))?;
-    described(row.series(), &name)
+    Some(described(row.series(), &name))
 }
 
 /// The same for a statement of the old formats, which changes the master table `table`.
 pub(super) fn series_of_change(table: &[u8], statement: &[u8]) -> Option<Vec<u8>> {
-    described(table, &legacy::seriesname(statement)?)
+    Some(described(table, &legacy::seriesname(statement)?))
 }
 
-/// `seriesname` as a [`super::row::series_key`].
-fn described(table: &[u8], seriesname: &[u8]) -> Option<Vec<u8>> {
+/// `seriesname` as a [`super::row::series_key`]; empty if it is in another schema than its master table.
+fn described(table: &[u8], seriesname: &[u8]) -> Vec<u8> {
     let lower = seriesname.to_ascii_lowercase();
-    let dot = memchr::memchr(b'.', &lower)?;
-    let (of, name) = (lower.get(..dot)?, lower.get(dot + 1..)?);
+    let mut parts = lower.splitn(2, |byte| *byte == b'.');
     let mut series = Vec::with_capacity(lower.len());
-    escape(of, &mut series);
-    let same_schema = series == schema(table);
-    series.push(b'\t');
-    escape(name, &mut series);
-    same_schema.then_some(series)
+    escape(parts.next().unwrap_or_default(), &mut series);
+    match parts.next() {
+        Some(name) if series == schema(table) => {
+            series.push(b'\t');
+            escape(name, &mut series);
+            series
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A row (without its line feed) of a master table for a site that has the series: an update of `drms_series` without the
@@ -97,9 +100,9 @@ mod tests {
             ("drms_keyword", "D", 0, "{keywordname,x,seriesname,hmi.M_45s}", Some("hmi\tm_45s")),
             ("drms_series", "U", 1, "{seriesname,hmi.new,seriesname,hmi.M_45s}", Some("hmi\tm_45s")),
             ("drms_series", "U", 1, "{seriesname,hmi.new,id,7}", Some("hmi\tnew")),
-            ("drms_series", "I", 0, "{seriesname,mdi.fd}", None),
+            ("drms_series", "I", 0, "{seriesname,mdi.fd}", Some("")),
+            ("drms_series", "I", 0, "{seriesname,nodot}", Some("")),
             ("drms_series", "I", 0, "{seriesname,NULL}", None),
-            ("drms_series", "I", 0, "{seriesname,nodot}", None),
             ("drms_series", "T", 0, "{}", None),
         ] {
             let text = row(table, command, changes, arguments);

@@ -193,6 +193,8 @@ fn holders_of(
     };
     let mut holders = Holders::default();
     match subject {
+        // Only single rows of it occur.
+        Subject::MasterTable(_) if line == 0 => {}
         Subject::Table(series) => holders.lists = all(table(series)),
         Subject::MasterTable(series) => {
             holders.lists = all(table(series));

@@ -103,9 +103,12 @@ enum Place {
     },
     TableRows {
         columns: usize,
+        deleted: bool,
     },
-    /// Behind the rows: `finishTableAfterCopy` of the same table has to follow.
-    Copied,
+    /// Behind the rows: `finishTableAfterCopy` of the same table has to follow, if `delete` had come before.
+    Copied {
+        deleted: bool,
+    },
     End,
 }
 
@@ -169,9 +172,11 @@ impl Reader {
         while self.place != Place::End {
             let next = match self.place {
                 Place::LogRows => self.log_rows(&text, at, found)?,
-                Place::TableRows { columns } => self.table_rows(&text, at, columns, found)?,
+                Place::TableRows { columns, deleted } => {
+                    self.table_rows(&text, at, (columns, deleted), found)?
+                }
                 Place::Header => self.header(&text, at)?,
-                Place::Body | Place::Deleted { .. } | Place::Copied | Place::End => {
+                Place::Body | Place::Deleted { .. } | Place::Copied { .. } | Place::End => {
                     self.body(&text, at, found)?
                 }
             };
@@ -257,13 +262,19 @@ impl Reader {
         Ok(Next::Wait(at))
     }
 
-    fn table_rows(&mut self, text: &Text<'_>, mut at: usize, columns: usize, found: &mut Vec<Found>) -> Step {
+    fn table_rows(
+        &mut self,
+        text: &Text<'_>,
+        mut at: usize,
+        (columns, deleted): (usize, bool),
+        found: &mut Vec<Found>,
+    ) -> Step {
         while let Some(length) = memchr::memchr(b'\n', text.from(at)) {
             let end = at + length + 1;
             let row = text.bytes.get(at..at + length).unwrap_or_default();
             if row == br"\." {
                 found.push(Found { statement: Statement::EndOfCopy, start: at, end });
-                self.place = Place::Copied;
+                self.place = Place::Copied { deleted };
                 return Ok(Next::At(end));
             }
             let fields = match self.depth {
@@ -296,8 +307,11 @@ impl Reader {
         let was_blank = std::mem::replace(&mut self.blank, rest.starts_with(b"\n"));
         match (self.place, rest) {
             (_, []) => return Ok(Next::Wait(at)),
-            (Place::Deleted { only: false } | Place::Copied, _) => return self.line(text, at, found),
+            (Place::Deleted { only: false } | Place::Copied { deleted: true }, _) => {
+                return self.line(text, at, found);
+            }
             (Place::Deleted { only: true }, _) if !rest.starts_with(b"copy ") => self.place = Place::Body,
+            (Place::Copied { deleted: false }, _) => self.place = Place::Body,
             _ => {}
         }
         if rest.starts_with(b"\n") {
@@ -333,12 +347,12 @@ impl Reader {
         let statement = match self.place {
             Place::Deleted { .. } => match (table_copy::copy(line), self.copied) {
                 (Some(TableCopy { series, columns }), Some(key)) if series == self.series => {
-                    self.place = Place::TableRows { columns };
+                    self.place = Place::TableRows { columns, deleted: true };
                     Statement::TableCopy(key)
                 }
                 _ => return Err(self.expected_of_block(text, at, "`copy ... (...) from stdin;`")),
             },
-            Place::Copied => match (table_copy::finish(line, words.finish.as_bytes()), self.copied) {
+            Place::Copied { .. } => match (table_copy::finish(line, words.finish.as_bytes()), self.copied) {
                 (Some(series), Some(key)) if series == self.series => {
                     self.place = Place::Body;
                     Statement::Finish(key)
@@ -371,6 +385,19 @@ impl Reader {
                     self.series = series;
                     self.copied = Some(key);
                     Statement::Delete(key)
+                } else if let Some(TableCopy { series, columns }) =
+                    table_copy::copy(line).filter(|_| self.format != Some(Format::Rows))
+                {
+                    // Without the `delete`, as other tools may write it.
+                    let key = self.keys.table(&series, number);
+                    self.place = Place::TableRows { columns, deleted: false };
+                    self.series = series;
+                    self.copied = Some(key);
+                    Statement::TableCopy(key)
+                } else if let Some(series) = table_copy::finish(line, words.finish.as_bytes())
+                    .filter(|_| self.format != Some(Format::Rows))
+                {
+                    Statement::Finish(self.keys.table(&series, number))
                 } else if let Some(line) = sequence_line::of_sync(line, words.sync.as_bytes()) {
                     Statement::Sequence(self.keys.sequence(&line.names, number))
                 } else if let Some(line) = sequence_line::of_copy(line) {
@@ -423,9 +450,14 @@ impl Reader {
         let (read, length) = match legacy::read(rest, self.words.number.as_bytes()) {
             Err(what) => return Err(self.fault(text, start, what)),
             Ok(None) if !text.last && rest.len() < STATEMENT_BYTES => return Ok(Next::Wait(at)),
+            // A statement of a script whose end cannot be told; a change that is cut off is none.
+            Ok(None) if !begins_change(rest) => (Legacy::Unreadable, 0),
             Ok(None) => return Err(self.unknown(text, start)),
             Ok(Some(read)) => read,
         };
+        if matches!(read, Legacy::Other) && calls_slony(rest.get(..length).unwrap_or_default()) {
+            return Err(self.unknown(text, start));
+        }
         let (statement, length) = match read {
             Legacy::Change { .. } | Legacy::Sequence { .. } => (read, length),
             Legacy::Other | Legacy::Unreadable => match self.script_statement(text, start, &read, length)? {
@@ -456,7 +488,9 @@ impl Reader {
         match self.end_of_line(text, end)? {
             None => return Ok(Next::Wait(at)),
             Some(next) => {
-                let end = if next == end + 1 { next } else { end };
+                // Without a semicolon it is not ended yet.
+                let whole = body.ends_with(b";") && text.bytes.get(end) == Some(&b'\n');
+                let end = if whole { next } else { end };
                 found.push(Found { statement, start, end });
                 Ok(Next::At(next))
             }
@@ -493,7 +527,7 @@ impl Reader {
         }
         let body = if whole { rest.get(..length).unwrap_or_default() } else { rest };
         let trailer = [b"\n", DASHES, b"\n-- End Of Archive Log\n"].concat();
-        let ends = [&trailer[..], b"\nset session_replication_role to replica;\n"];
+        let ends = [&trailer[..], b"\nset session_replication_role to replica;"];
         let cut = ends.iter().filter_map(|end| memchr::memmem::find(body, end)).min();
         let length = match cut {
             // The empty line before is the trailer's.
@@ -557,6 +591,19 @@ fn is_event(text: &[u8]) -> bool {
     })
 }
 
+/// Whether a statement is one that changes rows.
+fn begins_change(statement: &[u8]) -> bool {
+    [&b"insert"[..], b"update", b"delete", b"truncate"].contains(&first_word(statement).as_slice())
+}
+
+/// Whether a statement calls a function of Slony-I that was not recognized: of another cluster, or spelled otherwise.
+fn calls_slony(statement: &[u8]) -> bool {
+    statement.starts_with(b"select \"_")
+        && [&b"_offline("[..], b".finishTableAfterCopy("]
+            .iter()
+            .any(|call| memchr::memmem::find(statement, call).is_some())
+}
+
 /// `"_c".sl_sequence_offline`, as slon spells it.
 fn is_sequence_table(table: &[u8], spelled: &str) -> bool {
     table == spelled.as_bytes()
@@ -569,11 +616,14 @@ fn is_session_role(statement: &[u8]) -> bool {
     )
 }
 
+fn first_word(statement: &[u8]) -> Vec<u8> {
+    statement.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect()
+}
+
 /// Whether a statement would end the transaction of the site log, or begin another.
 fn transaction_word(statement: &[u8]) -> bool {
-    let word: Vec<u8> =
-        statement.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
-    [&b"begin"[..], b"start", b"commit", b"end", b"rollback", b"abort"].contains(&word.as_slice())
+    [&b"begin"[..], b"start", b"commit", b"end", b"rollback", b"abort"]
+        .contains(&first_word(statement).as_slice())
 }
 
 /// `COPY "_c"."sl_log_archive" (...) FROM STDIN;` with exactly the known columns, however they are spaced.

@@ -121,7 +121,7 @@ pub(super) fn truncate(out: &mut Vec<u8>, cluster: &str, raw: &[u8]) {
 /// A statement of a script, for psql: as text, so that psql reads nothing else in it.
 pub(super) fn script(out: &mut Vec<u8>, cluster: &str, statement: &[u8]) {
     out.extend_from_slice(format!("select {}.runScript_offline(E'", header::namespace(cluster)).as_bytes());
-    for byte in statement {
+    for byte in statement.strip_suffix(b";").unwrap_or(statement) {
         if matches!(byte, b'\'' | b'\\') {
             out.push(*byte);
         }

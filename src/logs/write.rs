@@ -151,7 +151,6 @@ impl<'p, 'w, W: Write> Outputs<'p, 'w, W> {
                 }
             }
             Statement::SequenceTable => {
-                self.current = Current::All;
                 self.in_dialects(window, None, [None, Some(piece)])?;
             }
             Statement::SessionRole(key) => self.in_dialects(window, Some(key), [None, Some(piece)])?,
@@ -220,22 +219,22 @@ impl<'p, 'w, W: Write> Outputs<'p, 'w, W> {
         let plan = self.plan;
         let all: Vec<usize>;
         let outputs = match key {
-            Some(key) => {
-                self.current = Current::Of(key);
-                share(plan, key).map_or(&[][..], |share| &share.outputs)
-            }
+            Some(key) => share(plan, key).map_or(&[][..], |share| &share.outputs),
             None => {
                 all = (0..self.sinks.len()).collect();
                 &all
             }
         };
+        let mut got = Vec::with_capacity(outputs.len());
         for output in outputs {
             let dialect = self.sinks.get(*output).map(|sink| sink.dialect);
             if let Some(piece) = if dialect == Some(Dialect::Psql) { psql } else { slony } {
                 self.put(window, *output, piece)?;
                 self.end_line(window, *output, piece)?;
+                got.push(*output);
             }
         }
+        self.current = Current::These(got);
         Ok(())
     }
 

@@ -18,8 +18,7 @@ copy "hmi"."m_45s" ("recnum","note") from stdin;
 1	initial; row
 2	\N
 \.
-select "_jsoc".finishTableAfterCopy(1);
-analyze "hmi"."m_45s";
+select "_jsoc".finishTableAfterCopy(1); analyze "hmi"."m_45s"; 
 select "_jsoc".sequenceSetValue_offline('hmi','m_45s_seq','1');
 
 ------------------------------------------------------------------

@@ -12,9 +12,8 @@ select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
 delete from only "aia"."lev1";
 copy "aia"."lev1" ("recnum") from stdin;
 \.
-select "_jsoc".finishTableAfterCopy(2);
-analyze "aia"."lev1";
-select "pg_catalog".setval('"aia"."lev1_seq"', '4');
+select "_jsoc".finishTableAfterCopy(2); analyze "aia"."lev1"; 
+select "pg_catalog".setval('"aia"."lev1_seq"', '4'); 
 
 ------------------------------------------------------------------
 -- End Of Archive Log
