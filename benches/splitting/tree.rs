@@ -119,8 +119,7 @@ impl Tree {
     }
 }
 
-/// Empties files without removing them: ext4 searches long for free inodes after many were removed, and the next run
-/// would pay for it.
+/// Empties files without removing them: after thousands were removed, creating is slow for minutes.
 pub(crate) fn drain(root: &Path, outputs: &Outputs) {
     for file in &outputs.files {
         let open = File::options().write(true).open(root.join(&file.path)).expect("open an output");
