@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::disk;
 use crate::error::Result;
 use crate::ground::{self, Acknowledged, Ground};
-use crate::logs::standing;
+use crate::logs::{alarm, standing};
 use crate::model::{Node, Shelf};
 use crate::protocol::{Kind, Registry, Stem, TriggerFile};
 use crate::subscription::look;
@@ -43,8 +43,9 @@ struct Row {
 /// Prints the list.
 pub fn list(config: &Config, json: bool) -> Result<String> {
     let rows = rows(config)?;
+    let alarms = alarms(config).unwrap_or_else(|error| vec![error.chain()]);
     if json {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "nodes": rows }));
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "nodes": rows, "alarms": alarms }));
         return text.map(|text| text + "\n").map_err(|error| crate::error::Error::Fatal(error.to_string()));
     }
     let mut table = Table::new();
@@ -70,10 +71,8 @@ pub fn list(config: &Config, json: bool) -> Result<String> {
         }
     }
     // The table pads every line on both sides.
-    Ok(table
-        .lines()
-        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned() + "\n")
-        .collect())
+    let lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
+    Ok(lines.chain(alarms).map(|line| line + "\n").collect())
 }
 
 fn rows(config: &Config) -> Result<Vec<Row>> {
@@ -138,8 +137,28 @@ fn row_of(config: &Config, ground: &Ground, node: &Node) -> Result<Row> {
         acknowledged: said.counter.map(crate::model::Counter::value),
         behind: standing.behind(),
         next_log_age_seconds: standing.next_age().map(|age| age.as_secs()),
-        notes: standing.note().into_iter().chain(said.faults).collect(),
+        notes: stop_note(ground, node).into_iter().chain(standing.note()).chain(said.faults).collect(),
     })
+}
+
+fn stop_note(ground: &Ground, node: &Node) -> Option<String> {
+    let stopped = ground.stopped.as_ref()?;
+    let (before, why) = (stopped.before, &stopped.why);
+    let command = format!("subscription_manager ddl {node} {before} --send|--skip");
+    Some(format!("stopped before {before}: {why}; decide with `{command}`"))
+}
+
+/// What is wrong with the archives, a line each.
+fn alarms(config: &Config) -> Result<Vec<String>> {
+    let changed = alarm::changed(config)?.into_iter().map(|counter| {
+        format!(
+            "archive {counter} has changed since it was split: the sites have its old content; compare with `resplit --dry-run`"
+        )
+    });
+    let missing = alarm::missing(config)?.map(|counter| {
+        format!("archive {counter} is missing, and later ones are there: the splitter waits for it")
+    });
+    Ok(changed.chain(missing).collect())
 }
 
 /// Two units at the most: what an operator reads at a glance.

@@ -1,5 +1,7 @@
 //! `split`: one shot, for sites that run it from cron.
 
+use std::path::Path;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -14,9 +16,9 @@ use crate::model::{ArchiveName, Counter, SlonyNode};
 pub async fn split(config: &Config, until: Option<Counter>, empty: Option<Counter>) -> Result<String> {
     let splitter = Splitter::new(config)
         .ok_or_else(|| Error::Fatal("`archive_dir` is not set: there is nothing to split".into()))?;
-    let archives = archives(&splitter)?;
+    let archives = archives(splitter.archive_dir())?;
     let mut gate: Box<dyn Gate> = match until {
-        Some(until) => Box::new(Vouched { until, node: only_node(config, &archives)? }),
+        Some(until) => Box::new(Vouched { until, node: only_node(config, splitter.archive_dir())? }),
         None => Box::new(Committed::new(Database::new(&config.database, &config.cluster))),
     };
     let node = gate.slony_node().await?;
@@ -51,14 +53,14 @@ async fn accept_empty(
     splitter.accept_empty(empty, node).await
 }
 
-fn archives(splitter: &Splitter) -> Result<Vec<ArchiveName>> {
-    let names = disk::names(splitter.archive_dir())?;
+fn archives(archive_dir: &Path) -> Result<Vec<ArchiveName>> {
+    let names = disk::names(archive_dir)?;
     Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
 
 /// The node whose archives lie there, where no database says it.
-fn only_node(config: &Config, archives: &[ArchiveName]) -> Result<SlonyNode> {
-    let mut nodes: Vec<SlonyNode> = archives.iter().map(|archive| archive.node).collect();
+pub(super) fn only_node(config: &Config, archive_dir: &Path) -> Result<SlonyNode> {
+    let mut nodes: Vec<SlonyNode> = archives(archive_dir)?.iter().map(|archive| archive.node).collect();
     nodes.sort_unstable();
     nodes.dedup();
     match (config.slony_node, nodes.as_slice()) {

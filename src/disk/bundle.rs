@@ -248,7 +248,7 @@ fn member_of<R: Read>(entry: &tar::Entry<'_, R>, path: &Path) -> Result<Member> 
 }
 
 /// Whether both give the same bytes to their ends.
-fn same(one: &mut dyn Read, other: &mut dyn Read) -> io::Result<bool> {
+pub(super) fn same(one: &mut dyn Read, other: &mut dyn Read) -> io::Result<bool> {
     let (mut left, mut right) = (Vec::with_capacity(PIECE), Vec::with_capacity(PIECE));
     loop {
         left.clear();

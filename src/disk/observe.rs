@@ -83,6 +83,12 @@ pub fn size_and_time(file: &File, path: &Path) -> Result<(u64, (i64, i64))> {
     Ok((metadata.len(), (metadata.mtime(), metadata.mtime_nsec())))
 }
 
+/// Whether a file holds the same bytes as another, which is open.
+pub fn holds_the_same(path: &Path, other: File) -> Result<bool> {
+    let (mut one, mut two) = (File::open(path).context("open", path)?, other);
+    super::bundle::same(&mut one, &mut two).context("compare", path)
+}
+
 /// Whether anything has this name.
 pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::header;
 use crate::config::Config;
@@ -16,6 +17,8 @@ use crate::protocol::read_counters;
 /// The archives of slon, and those that an operator takes as empty.
 pub(super) struct Archives {
     directory: PathBuf,
+    /// Singles and bundles; one thread at a time looks into these.
+    shelf: Mutex<disk::Archives>,
     cluster: String,
     empty: BTreeSet<Counter>,
 }
@@ -31,18 +34,20 @@ pub(super) enum Archive {
 impl Archives {
     pub(super) fn new(config: &Config, directory: &Path) -> Result<Self> {
         let empty = read(&config.paths.accepted_empty(), read_counters)?.unwrap_or_default();
-        Ok(Self { directory: directory.to_owned(), cluster: config.cluster.clone(), empty })
+        let shelf = Mutex::new(disk::Archives::new(directory, &config.paths.work_dir));
+        Ok(Self { directory: directory.to_owned(), shelf, cluster: config.cluster.clone(), empty })
     }
 
     /// The path of an archive.
-    pub(super) fn path(&self, name: ArchiveName) -> PathBuf {
+    fn path(&self, name: ArchiveName) -> PathBuf {
         self.directory.join(name.to_string())
     }
 
     /// Opens an archive. It has committed: if it is not there, slon has it still to write, or somebody took it away.
     pub(super) fn open(&self, name: ArchiveName) -> Result<Archive> {
         let path = self.path(name);
-        if let Some(file) = disk::open(&path)? {
+        let found = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).open(name)?;
+        if let Some(file) = found {
             let (bytes, modified) = disk::size_and_time(&file, &path)?;
             return Ok(Archive::File(file, bytes, modified));
         }

@@ -54,17 +54,17 @@ pub(super) struct Routing {
     /// From the first to before the second.
     range: (Counter, Counter),
     /// Whose, and where.
-    places: Vec<(usize, PathBuf)>,
+    pub(super) places: Vec<(usize, PathBuf)>,
     routes: Routes,
 }
 
 /// Site logs of one archive that are written and have no names yet.
-struct Prepared {
-    name: ArchiveName,
-    routing: Arc<Routing>,
+pub(super) struct Prepared {
+    pub(super) name: ArchiveName,
+    pub(super) routing: Arc<Routing>,
     /// The files, and the places of the routing that each is for.
-    logs: Vec<(TempPath, Vec<usize>)>,
-    stops: Vec<Stop>,
+    pub(super) logs: Vec<(TempPath, Vec<usize>)>,
+    pub(super) stops: Vec<Stop>,
     seen: Option<Seen>,
 }
 
@@ -82,7 +82,7 @@ impl Batch<'_> {
 
     /// Prepares one archive after the other, with as many threads as there are cores. Returns those before the first that
     /// failed, and why that did.
-    fn prepare_all(&self, cached: &mut Option<Arc<Routing>>) -> (Vec<Prepared>, Option<Error>) {
+    pub(super) fn prepare_all(&self, cached: &mut Option<Arc<Routing>>) -> (Vec<Prepared>, Option<Error>) {
         let begun = Instant::now();
         let next = AtomicU64::new(self.first.value());
         let stop = AtomicBool::new(false);
@@ -194,7 +194,7 @@ impl Batch<'_> {
     }
 
     /// Puts the site logs on disk and gives them their names, archive by archive.
-    fn publish_all(&self, prepared: Vec<Prepared>, outcome: &mut Outcome) -> Result<()> {
+    pub(super) fn publish_all(&self, prepared: Vec<Prepared>, outcome: &mut Outcome) -> Result<()> {
         let files = prepared.iter().flat_map(|one| &one.logs).map(|(file, _)| &**file);
         disk::sync_many(files)?;
         let mut touched = HashSet::new();

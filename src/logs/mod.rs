@@ -17,6 +17,7 @@
 //! [`worker`] does it for what `gate` lets through. Afterwards [`expiry`] says what may be bundled or removed,
 //! [`mod@standing`] where a site stands, and [`tidy`] does it.
 
+pub mod alarm;
 mod archives;
 mod array;
 mod batch;
@@ -33,6 +34,7 @@ pub mod master;
 pub mod plan;
 mod quoted;
 pub mod reader;
+pub mod resplit;
 mod roster;
 pub mod route;
 mod row;
@@ -56,6 +58,7 @@ pub use fault::{ArchiveFault, SplitError};
 pub use gate::{Committed, Gate, Vouched};
 pub use header::Expected;
 pub use plan::{Numbers, Output, Plan, Stop, plan};
+pub use resplit::{Change, Resplit};
 pub use route::{Destination, Routes};
 pub use standing::{Standing, standing};
 pub use survey::Survey;

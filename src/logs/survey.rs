@@ -57,6 +57,18 @@ impl Survey {
     }
 }
 
+/// The digest of a whole file, as in [`Survey::digest`].
+pub(super) fn digest<R: Read>(mut file: R) -> std::io::Result<u128> {
+    let mut digest = Xxh3::new();
+    let mut piece = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(digest.digest128()),
+            read => digest.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
 /// A part of an archive whose statements were found.
 pub(super) struct Part<'w> {
     /// The window.

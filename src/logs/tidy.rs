@@ -18,7 +18,7 @@ use crate::disk::{self, Lock, Packing};
 use crate::error::{Error, Result};
 use crate::ground::{self, Acknowledged, Ground, read};
 use crate::model::{ArchiveName, BundleName, Counter, Node, Shelf, SlonyNode};
-use crate::protocol::{Cuts, OpenRequest, read_counter};
+use crate::protocol::{Cuts, OpenRequest, Stopped, read_counter};
 
 /// How many files are removed under one hold: a request, or the splitter, waits for no longer than that takes.
 const UNDER_ONE_HOLD: usize = 500;
@@ -65,11 +65,6 @@ struct View {
     bounds: Bounds,
     rules: Rules,
     faults: Vec<String>,
-}
-
-/// The last archive that may be bundled or removed: every node has its part of everything up to there. `None`: of none.
-pub fn ceiling(split: Option<Counter>) -> Option<Counter> {
-    split
 }
 
 impl Tidier {
@@ -239,8 +234,7 @@ impl Tidier {
         let life = self.config.life;
         let (bounds, faults, keep) = match place {
             Place::Archives => {
-                let split = read(&self.config.paths.split_counter(), read_counter)?;
-                let ceiling = Some(ceiling(split).unwrap_or_default());
+                let ceiling = Some(self.ceiling()?.unwrap_or_default());
                 (Bounds { ceiling, ..Bounds::default() }, Vec::new(), life.archives)
             }
             Place::Site(node) => {
@@ -254,6 +248,21 @@ impl Tidier {
         let rules = Rules { keep: keep.unwrap_or_default(), bundle_after: life.bundle_after };
         let there = disk::shelf(&directory, Some(self.node))?;
         Ok(Some(View { directory, shelf: there, bounds, rules, faults }))
+    }
+
+    /// The last archive that may be bundled or removed: every node has its part of everything up to there. `None`: of none.
+    fn ceiling(&self) -> Result<Option<Counter>> {
+        let paths = &self.config.paths;
+        let Some(split) = read(&paths.split_counter(), read_counter)? else { return Ok(None) };
+        let mut last = split;
+        for entry in ground::registry(paths)?.entries() {
+            let name = entry.name().unwrap_or_default();
+            let Ok(node) = name.strip_suffix(".new").unwrap_or(name).parse::<Node>() else { continue };
+            if let Some(stopped) = read(&paths.site(&node, Some(entry)).stopped, Stopped::parse)? {
+                last = last.min(stopped.before.previous());
+            }
+        }
+        Ok(Some(last))
     }
 
     /// The first archive that may still be split, or split again. `None`: that cannot be told.

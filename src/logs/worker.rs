@@ -10,13 +10,14 @@ use super::archives::Archives;
 use super::batch::{Batch, Outcome, Routing, lacks_numbers};
 use super::gate::Gate;
 use super::plan::Numbers;
+use super::resplit::Resplit;
 use super::roster::{Roster, Sites};
 use super::targets::{New, Site, targets};
 use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::read;
-use crate::model::{ArchiveName, Counter, SlonyNode, Unrouted};
+use crate::model::{ArchiveName, Counter, Node, SlonyNode, Unrouted};
 use crate::protocol::{
     Cuts, Seen, Stopped, read_counter, read_counters, read_numbers, write_counter, write_counters,
     write_numbers,
@@ -24,7 +25,7 @@ use crate::protocol::{
 
 /// How long the hold is kept while one archive after the other is split: a request waits for no longer than that and
 /// one archive.
-const UNDER_ONE_HOLD: Duration = Duration::from_millis(200);
+pub(super) const UNDER_ONE_HOLD: Duration = Duration::from_millis(200);
 
 /// How long the hold is free for others then.
 const BETWEEN_HOLDS: Duration = Duration::from_millis(10);
@@ -56,6 +57,15 @@ impl Splitter {
     /// Where slon writes.
     pub fn archive_dir(&self) -> &Path {
         &self.archive_dir
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The nodes as they are now. Under the hold.
+    pub(super) fn sites(&self) -> Result<Sites> {
+        self.memory().roster.read(&self.config)
     }
 
     /// The last archive of which every node has its part, but those that have stopped; `None` before the first.
@@ -121,6 +131,28 @@ impl Splitter {
             }
             done => done,
         }
+    }
+
+    /// Makes the site logs of a node again, see [`super::resplit`]. `told` gets what came of each.
+    pub async fn resplit(
+        &self,
+        node: &Node,
+        slony_node: SlonyNode,
+        (from, to): (Counter, Counter),
+        dry: bool,
+        mut told: impl FnMut(Resplit),
+    ) -> Result<()> {
+        let mut first = from;
+        while first <= to {
+            let name = node.clone();
+            let work = move |splitter: &Self| splitter.resplit_some(&name, slony_node, (first, to), dry);
+            let Some((next, changes)) = self.under_hold(&CancellationToken::new(), work).await? else {
+                break;
+            };
+            changes.into_iter().for_each(&mut told);
+            first = next;
+        }
+        Ok(())
     }
 
     /// Takes the next archive as empty: it has committed, and slon will never write it.
@@ -277,7 +309,7 @@ impl Splitter {
         if lines.is_empty() { Ok(()) } else { disk::append(&self.config.paths.seen(), lines.as_bytes()) }
     }
 
-    fn numbers(&self) -> Result<Numbers> {
+    pub(super) fn numbers(&self) -> Result<Numbers> {
         Ok(read(&self.config.paths.sequence_numbers(), read_numbers)?.unwrap_or_default())
     }
 

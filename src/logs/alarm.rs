@@ -1,0 +1,80 @@
+//! What may be wrong with the archives behind and before the splitter.
+
+use super::survey;
+use crate::config::Config;
+use crate::disk;
+use crate::error::Result;
+use crate::ground::read;
+use crate::model::{ArchiveName, Counter};
+use crate::protocol::{Seen, read_counter, read_seen};
+
+/// How many archives are remembered after they were split.
+const REMEMBERED: usize = 1000;
+
+/// Archives that are not what they were when they were split. Their nodes have the old content: slon has written a number
+/// anew, or somebody has changed a file.
+pub fn changed(config: &Config) -> Result<Vec<Counter>> {
+    let Some(archive_dir) = &config.paths.archive_dir else { return Ok(Vec::new()) };
+    let seen = disk::read_optional(&config.paths.seen())?.map(|bytes| read_seen(&bytes)).unwrap_or_default();
+    let remembered = seen.get(seen.len().saturating_sub(REMEMBERED)..).unwrap_or_default();
+    let mut changed = Vec::new();
+    for name in disk::names(archive_dir)? {
+        let Some(name) = name.to_str().and_then(|name| name.parse::<ArchiveName>().ok()) else { continue };
+        if config.slony_node.is_some_and(|node| node != name.node) {
+            continue;
+        }
+        let Ok(at) = remembered.binary_search_by_key(&name.counter, |seen| seen.counter) else { continue };
+        if let Some(seen) = remembered.get(at)
+            && differs(&archive_dir.join(name.to_string()), seen)?
+        {
+            changed.push(name.counter);
+        }
+    }
+    changed.sort_unstable();
+    changed.dedup();
+    Ok(changed)
+}
+
+/// Size and time are asked first; only where they differ the content is read.
+fn differs(path: &std::path::Path, seen: &Seen) -> Result<bool> {
+    let Some(file) = disk::open(path)? else { return Ok(false) };
+    let (bytes, modified) = disk::size_and_time(&file, path)?;
+    if (bytes, modified) == (seen.bytes, seen.modified) {
+        return Ok(false);
+    }
+    if bytes != seen.bytes {
+        return Ok(true);
+    }
+    let digest = survey::digest(file).map_err(|source| crate::error::Error::Disk {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(digest != seen.digest)
+}
+
+/// The archive that the splitter waits for, if later ones are there: it is missing.
+pub fn missing(config: &Config) -> Result<Option<Counter>> {
+    let Some(archive_dir) = &config.paths.archive_dir else { return Ok(None) };
+    let Some(next) = read(&config.paths.split_counter(), read_counter)?.map(Counter::next) else {
+        return Ok(None);
+    };
+    let ours = |name: &ArchiveName| config.slony_node.is_none_or(|node| node == name.node);
+    let names = disk::names(archive_dir)?;
+    let archives = names.iter().filter_map(|name| name.to_str()?.parse::<ArchiveName>().ok()).filter(ours);
+    let ahead: Vec<Counter> = archives.map(|name| name.counter).filter(|counter| *counter >= next).collect();
+    Ok(Some(next).filter(|next| !ahead.is_empty() && !ahead.contains(next)))
+}
+
+/// Forgets what was remembered longest, once there is much of it.
+pub fn forget(config: &Config) -> Result<()> {
+    let path = config.paths.seen();
+    let Some(bytes) = disk::read_optional(&path)? else { return Ok(()) };
+    let lines = memchr::memchr_iter(b'\n', &bytes).count();
+    if lines < 4 * REMEMBERED {
+        return Ok(());
+    }
+    let seen = read_seen(&bytes);
+    let kept = seen.get(seen.len().saturating_sub(REMEMBERED)..).unwrap_or_default();
+    disk::write(&path, kept.iter().map(Seen::write).collect::<String>().as_bytes())
+}
