@@ -1,6 +1,8 @@
 //! A reader of archives, window by window, in bytes of whatever encoding. Whatever it does not know is a fault: nothing is
 //! dropped in silence.
 
+use std::cell::Cell;
+
 use super::copy_text;
 use super::fault::{ArchiveFault, excerpt};
 use super::header::{self, DASHES, Expected, Header};
@@ -117,9 +119,21 @@ struct Text<'w> {
     bytes: &'w [u8],
     /// Whether the archive ends with it.
     last: bool,
+    /// Lines of the windows before.
+    lines: u64,
+    /// How many line feeds stand before a byte: lines are asked for in order, and counted once.
+    counted: Cell<(usize, u64)>,
 }
 
 impl<'w> Text<'w> {
+    /// The number of the line in which a byte stands, from 1.
+    fn line(&self, at: usize) -> u64 {
+        let (from, before) = Some(self.counted.get()).filter(|(from, _)| *from <= at).unwrap_or_default();
+        let more = memchr::memchr_iter(b'\n', self.bytes.get(from..at).unwrap_or_default()).count() as u64;
+        self.counted.set((at, before + more));
+        self.lines + 1 + before + more
+    }
+
     fn from(&self, at: usize) -> &'w [u8] {
         self.bytes.get(at..).unwrap_or_default()
     }
@@ -167,7 +181,7 @@ impl Reader {
         last: bool,
         found: &mut Vec<Found>,
     ) -> Result<usize, ArchiveFault> {
-        let text = Text { bytes: window, last };
+        let text = Text { bytes: window, last, lines: self.lines, counted: Cell::default() };
         let mut at = 0;
         while self.place != Place::End {
             let next = match self.place {
@@ -226,11 +240,10 @@ impl Reader {
     }
 
     fn log_rows(&mut self, text: &Text<'_>, mut at: usize, found: &mut Vec<Found>) -> Step {
-        let lines = self.lines;
         while let Some(length) = memchr::memchr(b'\n', text.from(at)) {
             let end = at + length + 1;
             let line = text.bytes.get(at..at + length).unwrap_or_default();
-            let number = || lines + line_of(text.bytes, at);
+            let number = || text.line(at);
             if line == br"\." {
                 found.push(Found { statement: Statement::EndOfCopy, start: at, end });
                 self.place = Place::Body;
@@ -326,7 +339,7 @@ impl Reader {
                 self.blank = was_blank;
                 return Ok(Next::Wait(at));
             }
-            header::read_trailer(rest, self.lines + line_of(text.bytes, at), &self.words.namespace)?;
+            header::read_trailer(rest, text.line(at), &self.words.namespace)?;
             self.place = Place::End;
             return Ok(Next::At(text.bytes.len()));
         }
@@ -341,8 +354,7 @@ impl Reader {
     fn line(&mut self, text: &Text<'_>, at: usize, found: &mut Vec<Found>) -> Step {
         let Some(line) = self.whole_line(text, at)? else { return Ok(Next::Wait(at)) };
         let end = at + line.len() + 1;
-        let number = self.lines;
-        let number = || number + line_of(text.bytes, at);
+        let number = || text.line(at);
         let words = &self.words;
         let statement = match self.place {
             Place::Deleted { .. } => match (table_copy::copy(line), self.copied) {
@@ -466,8 +478,7 @@ impl Reader {
             },
         };
         let body = rest.get(..length).unwrap_or_default();
-        let number = self.lines;
-        let number = || number + line_of(text.bytes, start);
+        let number = || text.line(start);
         self.set_format(Format::Statements, text, start)?;
         let statement = match statement {
             Legacy::Sequence { id, .. } => Some(Statement::SequenceNumber(self.keys.number(id, number))),
@@ -562,7 +573,7 @@ impl Reader {
     }
 
     fn fault(&self, text: &Text<'_>, at: usize, what: String) -> ArchiveFault {
-        ArchiveFault { line: self.lines + line_of(text.bytes, at), what }
+        ArchiveFault { line: text.line(at), what }
     }
 
     /// The archive ends in the statement that begins at `at`.
@@ -572,13 +583,8 @@ impl Reader {
             Place::TableRows { .. } => "a row of a table or `\\.`",
             _ => "a statement or the trailer",
         };
-        ends(self.lines + line_of(text.bytes, at), text.from(at), expected)
+        ends(text.line(at), text.from(at), expected)
     }
-}
-
-/// The number of the line in which a byte stands, from 1.
-fn line_of(text: &[u8], at: usize) -> u64 {
-    1 + memchr::memchr_iter(b'\n', text.get(..at).unwrap_or_default()).count() as u64
 }
 
 fn first_line(text: &[u8]) -> &[u8] {
