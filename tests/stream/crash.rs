@@ -50,7 +50,10 @@ fn an_archive_that_is_written_anew_under_its_number_is_split_as_it_became_true()
     let committed = cluster.archiver_counter();
     let name = log_name(committed + 1);
     let path = cluster.archive_dir().join(&name);
-    assert_eq!(fs::read_to_string(directory.join("name")).expect("the name"), format!("{}\n", path.display()));
+    assert_eq!(
+        fs::read_to_string(directory.join("name")).expect("the name"),
+        format!("{}\n", path.display())
+    );
     assert_eq!(fs::read_to_string(&path).expect("the archive is there"), first);
     // Another manager, asked to split whatever is true, comes as far as the daemon, and no further.
     station.wait_for("the splitter", || station.counter().filter(|at| *at == committed));

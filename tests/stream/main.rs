@@ -8,6 +8,7 @@ mod crash;
 mod grouped;
 mod moved;
 mod sets;
+mod tools;
 mod truncate;
 
 use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
