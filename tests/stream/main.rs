@@ -7,6 +7,7 @@ mod support;
 mod crash;
 mod grouped;
 mod moved;
+mod script;
 mod sets;
 mod tools;
 mod truncate;
@@ -19,7 +20,8 @@ use support::Cluster;
 const THIRD: &str = "third";
 
 /// The schemas of set 1; every subject writes to its own.
-const SUBJECTS: &[&str] = &["truncate", "added", "dropped", "crash", "script", "tools", "grouped"];
+const SUBJECTS: &[&str] =
+    &["truncate", "added", "dropped", "crash", "script", "literal", "routed", "held", "tools", "grouped"];
 
 const STANDARD_SHAPE: &str = "(recnum bigint primary key, t_rec timestamptz, quality int, note text)";
 
@@ -76,21 +78,4 @@ fn change(series: &str) -> String {
          update {series} set recnum = {key} where recnum = (select min(recnum) from {series} where note = 'new'); \
          delete from {series} where note = 'to go';"
     )
-}
-#[test]
-fn zz_debug() {
-    let _t = alone();
-    for d in ["archiver", "third"] {
-        let s = cluster().slon_said(d);
-        for l in s.lines().filter(|l| !l.contains("INFO") || true).filter(|l| {
-            l.contains("ERROR")
-                || l.contains("WARN")
-                || l.contains("retry")
-                || l.contains("seconds")
-                || l.contains("copy")
-                || l.contains("nable")
-        }) {
-            println!("{d} {l}");
-        }
-    }
 }
