@@ -29,7 +29,6 @@ const STANDARD_SHAPE: &str = "(recnum bigint primary key, t_rec timestamptz, qua
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
-        let start = std::time::Instant::now();
         let mut schema = String::new();
         let mut seed = String::new();
         for subject in SUBJECTS.iter().chain(&["moved", "late", "again"]) {
@@ -44,13 +43,10 @@ fn cluster() -> &'static Cluster {
         schema += truncate::TABLES;
         seed += truncate::ROWS;
         let mut cluster = Cluster::start(&schema, &seed, SUBJECTS);
-        println!("start {:?}", start.elapsed());
         cluster.add_node(3, THIRD, &schema);
-        println!("node {:?}", start.elapsed());
         cluster.create_set(2, &["moved"]);
         for database in [support::slony::ARCHIVER, THIRD] {
             cluster.subscribe(2, database);
-        println!("subscribed {:?}", start.elapsed());
         }
         cluster
     })

@@ -13,21 +13,22 @@ impl Cluster {
         self.run_slonik(&[], script);
     }
 
-    /// Adds a node to the running cluster, with a new database in which the SQL is run first, and its slon.
+    /// Adds a node to the cluster, with a new database in which the SQL is run first, and its slon.
     #[track_caller]
     pub fn add_node(&mut self, id: u32, database: &'static str, schema_sql: &str) {
         self.server.create_database(database);
         self.server.execute(database, schema_sql);
         let others = self.members.clone();
-        self.members.push(Member { id, database });
         let mut script = format!("store node (id = {id}, comment = '{database}', event node = 1);\n");
         for other in others {
             script += &self.path(id, other.id, database);
             script += &self.path(other.id, id, other.database);
         }
-        // Nobody confirms before the new slon runs.
+        // A slon that hears of a node before it hears of the path to it sleeps for 10 s.
+        self.stop_slons();
+        self.members.push(Member { id, database });
         self.configure(&script);
-        self.start_slon(database, &[]);
+        self.start_slons();
         self.sync_from(database);
     }
 
