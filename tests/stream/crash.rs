@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
 
-use crate::support::slony::{ARCHIVER, ORIGIN};
+use crate::support::slony::ARCHIVER;
 use crate::support::station::log_name;
 use crate::support::{Site, Station};
-use crate::{THIRD, alone, change, cluster};
+use crate::{alone, change, cluster};
 
 /// What the archive in question holds, and no other.
 const MARK: &str = "the row of the archive in question";
@@ -49,12 +48,12 @@ fn an_archive_that_is_written_anew_under_its_number_is_split_as_it_became_true()
     let first = cluster.wait_for("slon to wait", || fs::read_to_string(directory.join("first")).ok());
     let committed = cluster.archiver_counter();
     let name = log_name(committed + 1);
-    let path = cluster.archive_dir().join(&name);
+    let archive = cluster.archive_dir().join(&name);
     assert_eq!(
         fs::read_to_string(directory.join("name")).expect("the name"),
-        format!("{}\n", path.display())
+        format!("{}\n", archive.display())
     );
-    assert_eq!(fs::read_to_string(&path).expect("the archive is there"), first);
+    assert_eq!(fs::read_to_string(&archive).expect("the archive is there"), first);
     // Another manager, asked to split whatever is true, comes as far as the daemon, and no further.
     station.wait_for("the splitter", || station.counter().filter(|at| *at == committed));
     let witness = Station::new(cluster, "");
@@ -73,29 +72,27 @@ fn an_archive_that_is_written_anew_under_its_number_is_split_as_it_became_true()
     cluster.stop_slon(ARCHIVER);
     is_untouched();
     assert_eq!(cluster.archiver_counter(), committed);
-    assert_eq!(fs::read_to_string(&path).expect("the archive is there"), first);
+    assert_eq!(fs::read_to_string(&archive).expect("the archive is there"), first);
     fs::remove_file(directory.join("block")).expect("remove a file");
 
-    // Nobody can read the origin's events until the number is taken by one of the third node's.
-    let mut psql = cluster.server().psql(ORIGIN, "postgres");
-    psql.args(["-q", "-v", "ON_ERROR_STOP=1"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut blocker = psql.spawn().expect("start psql");
-    let mut stdin = blocker.stdin.take().expect("stdin is a pipe");
-    std::io::Write::write_all(&mut stdin, b"begin; lock table _jsoc.sl_event in access exclusive mode;\n")
-        .expect("write to psql");
-    let locks = "select count(*) from pg_locks where relation = '_jsoc.sl_event'::regclass \
-                 and mode = 'AccessExclusiveLock' and granted";
-    cluster.wait_for("the lock", || (cluster.server().query(ORIGIN, locks) == "1").then_some(()));
+    // The archiver cannot reach the origin until the number is taken by one of the third node's events.
+    let path = |from: &str, to: &str| {
+        let sql = format!(
+            "update _jsoc.sl_path set pa_conninfo = replace(pa_conninfo, '{from}', '{to}') where pa_server = 1 and pa_client = 2"
+        );
+        cluster.server().execute(ARCHIVER, &sql);
+    };
+    path("dbname=origin", "dbname=nowhere");
     cluster.start_slon(ARCHIVER, &[]);
-    cluster.server().execute(THIRD, "select _jsoc.createEvent('_jsoc', 'SYNC') \\g /dev/null");
     cluster.wait_for("the number to be taken", || (cluster.archiver_counter() > committed).then_some(()));
-    drop(stdin);
-    blocker.wait().expect("wait for psql");
+    cluster.stop_slon(ARCHIVER);
+    path("dbname=nowhere", "dbname=origin");
+    cluster.start_slon(ARCHIVER, &[]);
 
     cluster.origin(&change("crash.a"));
     nso.assert_equal(&station, &["crash.a", "crash.b"]);
     mps.assert_equal(&station, &["crash.b"]);
-    let second = fs::read_to_string(&path).expect("the archive is there");
+    let second = fs::read_to_string(&archive).expect("the archive is there");
     assert!(first.contains(MARK) && first.contains("\n-- Node 1, Event "));
     assert!(!second.contains(MARK) && second.contains("\n-- Node 3, Event "), "{second}");
     for log in [nso.log(&station, committed + 1), mps.log(&station, committed + 1)] {
