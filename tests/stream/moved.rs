@@ -50,8 +50,8 @@ fn move_set(from: u32, to: u32) {
 }
 
 /// Waits until everything is split. slon commits an `ACCEPT_SET` before it names the archive, and ends itself then:
-/// often the archive has no name for ever. The splitter must wait and say so; the operator writes it, there is nothing in
-/// it.
+/// at times the archive keeps its `.tmp` for ever. The splitter must wait and say so; the operator gives it its name; there is nothing
+/// in it.
 #[track_caller]
 fn mend(station: &Station<'_>, until: u64) {
     let cluster = cluster();
@@ -61,16 +61,17 @@ fn mend(station: &Station<'_>, until: u64) {
         if station.said().contains(&format!("archive {} has committed, but", at + 1)) && !missing.exists() {
             let event = "select ev_origin || ', Event ' || ev_seqno from _jsoc.sl_event \
                          where ev_type = 'ACCEPT_SET' order by ev_timestamp desc limit 1";
-            let text = ACCEPTED
-                .replace("DASHES", &"-".repeat(66))
-                .replace("EVENT", &cluster.server().query(ARCHIVER, event))
-                .replace("COUNTER", &(at + 1).to_string());
-            println!(
-                "{} is missing; as .tmp: {:?}",
-                missing.display(),
-                fs::read_to_string(missing.with_extension("sql.tmp"))
-            );
-            fs::write(&missing, text).expect("write an archive");
+            let empty = || {
+                ACCEPTED
+                    .replace("DASHES", &"-".repeat(66))
+                    .replace("EVENT", &cluster.server().query(ARCHIVER, event))
+                    .replace("COUNTER", &(at + 1).to_string())
+            };
+            // Seen whole under its first name; slon may also die before it has written it.
+            let left = fs::read_to_string(missing.with_extension("sql.tmp")).ok();
+            let whole = left.filter(|text| text.ends_with("sl_archive_tracking;\n"));
+            assert!(whole.as_ref().is_none_or(|text| text.contains("\n-- ACCEPT_SET\n")), "{whole:?}");
+            fs::write(&missing, whole.unwrap_or_else(empty)).expect("write an archive");
         }
         (at >= until).then_some(())
     });
