@@ -49,9 +49,9 @@ fn move_set(from: u32, to: u32) {
     cluster.start_slon(ARCHIVER, &[]);
 }
 
-/// Waits until everything is split. slon commits an `ACCEPT_SET` before it names the archive, and ends itself then:
-/// at times the archive keeps its `.tmp` for ever. The splitter must wait and say so; the operator gives it its name; there is nothing
-/// in it.
+/// Waits until everything is split. slon commits an `ACCEPT_SET` before it names the archive, and ends itself then: at
+/// times the archive keeps its `.tmp` for ever. The splitter must wait and say so; the operator gives the archive its
+/// name. There is nothing in it.
 #[track_caller]
 fn mend(station: &Station<'_>, until: u64) {
     let cluster = cluster();
