@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod programs;
 pub mod series;
 pub mod site;
+pub mod slonik;
 pub mod slony;
 pub mod station;
 pub mod wait;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use super::postgres::{expect_success, feed};
 use super::slony::{Original, rows};
 use super::station::log_name;
 use super::{Cluster, Server, Station};
@@ -178,6 +179,14 @@ impl<'c> Site<'c> {
                 differing(&here, there)
             );
         }
+    }
+
+    /// Runs SQL at the site, as the role that applies everything.
+    #[track_caller]
+    pub fn execute(&self, sql: &str) {
+        let mut psql = self.server.psql(&self.database, OWNER);
+        psql.args(["-q", "-v", "ON_ERROR_STOP=1"]);
+        expect_success(sql, &feed(psql, sql));
     }
 
     /// Runs a query at the site.

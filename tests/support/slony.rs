@@ -1,12 +1,12 @@
-//! A real Slony-I cluster: an origin, and the log-shipping node whose slon writes archives.
+//! A real Slony-I cluster: an origin, the log-shipping node whose slon writes archives, and further nodes at will.
 //!
-//! Both databases lie in one server. The slons run as the server's user and die with it.
+//! All databases lie in one server. The slons run as the server's user and die with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::postgres::{Server, expect_success, feed};
+use super::postgres::Server;
 use super::{series, wait};
 
 /// The name of the Slony-I cluster; its schema is `_jsoc`.
@@ -19,8 +19,12 @@ pub const ARCHIVER: &str = "archiver";
 /// How long Slony-I may take to catch up. Its slowest step is a retry after 10 s; the machine may be busy.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The daemons, by the names of their logs, and their databases.
-const SLONS: [(&str, &str); 2] = [("slon.origin", ORIGIN), ("slon.archiver", ARCHIVER)];
+/// A node of the cluster: its number and its database.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    pub(super) id: u32,
+    pub(super) database: &'static str,
+}
 
 /// Run at the origin. Slony-I 2.2 copies and applies every column of the provider, and PostgreSQL refuses that for
 /// generated ones. A table can be replicated if only the archiver has them, and computes them for itself.
@@ -53,10 +57,12 @@ pub fn rows(series: &str) -> String {
     format!("select r::text from {series} r order by r::text collate \"C\"")
 }
 
-/// Two databases that Slony-I keeps alike, and a directory that fills with archives.
+/// Databases that Slony-I keeps alike, and a directory that fills with archives.
 pub struct Cluster {
-    server: Server,
+    pub(super) server: Server,
     archives: PathBuf,
+    /// The first two are the origin and the archiver.
+    pub(super) members: Vec<Member>,
 }
 
 impl Cluster {
@@ -76,14 +82,12 @@ impl Cluster {
         server.execute(ORIGIN, DROP_GENERATED_COLUMNS);
         server.execute(ARCHIVER, ACCEPT_IDENTITIES);
         server.execute(ORIGIN, seed_sql);
-        let cluster = Self { server, archives };
+        let members = vec![Member { id: 1, database: ORIGIN }, Member { id: 2, database: ARCHIVER }];
+        let cluster = Self { server, archives, members };
         cluster.create_nodes();
-        cluster.create_set(schemas);
+        cluster.create_first_set(schemas);
         cluster.start_slons();
-        cluster.wait_for("the initial copy", || {
-            let active = "select sub_active from _jsoc.sl_subscribe where sub_set = 1 and sub_receiver = 2";
-            (cluster.server.query(ARCHIVER, active) == "t").then_some(())
-        });
+        cluster.await_copy(1, ARCHIVER);
         cluster.sync();
         cluster
     }
@@ -121,11 +125,18 @@ impl Cluster {
     /// a writer that is the last archive with any of it.
     #[track_caller]
     pub fn sync(&self) -> u64 {
-        let event = self.server.query(ORIGIN, "select _jsoc.createEvent('_jsoc', 'SYNC')");
+        self.sync_from(ORIGIN)
+    }
+
+    /// As [`Cluster::sync`], for what is committed at another node.
+    #[track_caller]
+    pub fn sync_from(&self, database: &str) -> u64 {
+        let event = self.server.query(database, "select _jsoc.createEvent('_jsoc', 'SYNC')");
         // Asked at the archiver: there the confirmation and the counter are committed together.
         let confirmed = format!(
             "select ac_num from _jsoc.sl_archive_counter where exists (select from _jsoc.sl_confirm \
-             where con_origin = 1 and con_received = 2 and con_seqno >= {event})"
+             where con_origin = {} and con_received = 2 and con_seqno >= {event})",
+            self.member(database).id
         );
         self.wait_for("the archiver to confirm a SYNC", || {
             self.server.query(ARCHIVER, &confirmed).parse().ok()
@@ -148,122 +159,87 @@ impl Cluster {
         Original { counter, rows }
     }
 
-    /// Starts both slons.
+    /// Starts all slons.
     pub fn start_slons(&self) {
-        let archives = self.archives.to_str().expect("a temporary directory has a plain name");
-        for (name, database) in SLONS {
-            let conninfo = self.conninfo(database);
-            // A SYNC each 100 ms if there is something to replicate, one each second if not.
-            let mut args = vec!["-s", "100", "-t", "1000"];
-            if database == ARCHIVER {
-                args.extend(["-a", archives]);
-            }
-            args.extend([CLUSTER, &conninfo]);
-            self.server.home().start(name, "slon", &args);
+        for member in &self.members {
+            self.start_slon(member.database, &[]);
         }
     }
 
-    /// Kills both slons as a crash would, with SIGKILL, and waits until the server has noticed: a slon that still finds
-    /// the session of its predecessor gives up for 10 s.
-    pub fn stop_slons(&self) {
-        for (name, _) in SLONS {
-            self.server.home().kill(name);
+    /// Starts the slon of a node, with further arguments.
+    pub fn start_slon(&self, database: &str, further: &[&str]) {
+        let archives = self.archives.to_str().expect("a temporary directory has a plain name");
+        let conninfo = self.conninfo(database);
+        // A SYNC each 100 ms if there is something to replicate, one each second if not.
+        let mut args = vec!["-s", "100", "-t", "1000"];
+        if database == ARCHIVER {
+            args.extend(["-a", archives]);
         }
-        self.wait_for("the sessions of the slons to end", || {
-            let sessions = "select count(*) from pg_stat_activity where application_name like 'slon%'";
-            (self.server.query("postgres", sessions) == "0").then_some(())
+        args.extend(further);
+        args.extend([CLUSTER, &conninfo]);
+        self.server.home().start(&slon(database), "slon", &args);
+    }
+
+    /// Kills all slons as [`Cluster::stop_slon`] does.
+    pub fn stop_slons(&self) {
+        for member in &self.members {
+            self.server.home().kill(&slon(member.database));
+        }
+        for member in &self.members {
+            self.await_end(*member);
+        }
+    }
+
+    /// Kills the slon of a node and what it has started as a crash would, with SIGKILL, and waits until the server has
+    /// noticed: a slon that still finds the session of its predecessor gives up for 10 s.
+    pub fn stop_slon(&self, database: &str) {
+        self.server.home().kill(&slon(database));
+        self.await_end(self.member(database));
+    }
+
+    fn await_end(&self, member: Member) {
+        let sessions = format!(
+            "select count(*) from pg_stat_activity join _jsoc.sl_nodelock on nl_backendpid = pid where nl_nodeid = {}",
+            member.id
+        );
+        self.wait_for("the sessions of a slon to end", || {
+            (self.server.query(member.database, &sessions) == "0").then_some(())
         });
     }
 
-    /// Runs a slonik script; the name of the cluster and the nodes' addresses are put before it.
-    #[track_caller]
-    pub fn slonik(&self, script: &str) {
-        self.run_slonik(&[], script);
+    /// What the slon of a node has logged.
+    pub fn slon_said(&self, database: &str) -> String {
+        self.server.home().said(&slon(database))
     }
 
-    #[track_caller]
-    fn run_slonik(&self, args: &[&str], script: &str) {
-        let mut slonik = self.server.home().command("slonik");
-        slonik.args(args);
-        let script = format!(
-            "cluster name = {CLUSTER};\nnode 1 admin conninfo = '{}';\nnode 2 admin conninfo = '{}';\n{script}\n",
-            self.conninfo(ORIGIN),
-            self.conninfo(ARCHIVER)
-        );
-        expect_success(&script, &feed(slonik, &script));
+    /// The node of a database.
+    pub(super) fn member(&self, database: &str) -> Member {
+        let found = self.members.iter().find(|member| member.database == database);
+        *found.unwrap_or_else(|| panic!("{database} is no node"))
     }
 
     /// Waits as [`wait::until`] does; a failure shows what the slons had to complain about.
     #[track_caller]
-    fn wait_for<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    pub fn wait_for<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
         wait::within(LIMIT, probe)
             .unwrap_or_else(|| panic!("waited {LIMIT:?} in vain for {what}\n{}", self.complaints()))
     }
 
     /// The last errors and warnings of each slon.
     fn complaints(&self) -> String {
-        let of = |name| {
-            let said = self.server.home().said(name);
+        let of = |member: &Member| {
+            let said = self.slon_said(member.database);
             let bad: Vec<_> = said
                 .lines()
                 .filter(|line| ["ERROR", "FATAL", "WARN"].iter().any(|word| line.contains(word)))
                 .collect();
-            format!("{name}:\n{}\n", bad[bad.len().saturating_sub(20)..].join("\n"))
+            format!("{}:\n{}\n", member.database, bad[bad.len().saturating_sub(20)..].join("\n"))
         };
-        SLONS.map(|(name, _)| of(name)).concat()
+        self.members.iter().map(of).collect()
     }
+}
 
-    fn create_nodes(&self) {
-        self.configure(&format!(
-            "init cluster (id = 1, comment = 'origin');\n\
-             store node (id = 2, comment = 'archiver', event node = 1);\n\
-             store path (server = 1, client = 2, conninfo = '{}', connretry = 1);\n\
-             store path (server = 2, client = 1, conninfo = '{}', connretry = 1);",
-            self.conninfo(ORIGIN),
-            self.conninfo(ARCHIVER)
-        ));
-    }
-
-    /// All at once, and before a slon runs: then the first thing it does is to copy.
-    fn create_set(&self, schemas: &[&str]) {
-        let members = self.members(schemas);
-        let add = members.lines().enumerate().map(|(number, member)| {
-            let (kind, name) = member.split_once(' ').expect("a kind and a name");
-            let id = number + 1;
-            // Not for names with a backslash: slonik doubles it, and then finds no such table.
-            let name = series::quote_literal(name);
-            format!("set add {kind} (set id = 1, origin = 1, id = {id}, fully qualified name = {name});")
-        });
-        let mut script = vec!["create set (id = 1, origin = 1, comment = 'series');".to_owned()];
-        script.extend(add);
-        script.push("subscribe set (id = 1, provider = 1, receiver = 2, forward = yes);".to_owned());
-        self.configure(&script.join("\n"));
-    }
-
-    /// The tables and sequences of the set, a kind and a quoted name a line.
-    fn members(&self, schemas: &[&str]) -> String {
-        let array: Vec<_> = schemas.iter().map(|schema| series::quote_literal(schema)).collect();
-        self.server.query(
-            ORIGIN,
-            &format!(
-                "select case relkind when 'r' then 'table' else 'sequence' end, format('%I.%I', nspname, relname) \
-                 from pg_class c join pg_namespace n on n.oid = relnamespace \
-                 where nspname = any (array[{}]) and relname not like 'drms\\_%' \
-                 and (relkind = 'S' or relkind = 'r' and exists \
-                     (select from pg_index where indrelid = c.oid and indisprimary)) \
-                 order by relkind, nspname, relname \\g (format=unaligned fieldsep=' ')",
-                array.join(", ")
-            ),
-        )
-    }
-
-    /// `-w`: slonik would wait for confirmations, and nobody confirms while no slon runs.
-    fn configure(&self, script: &str) {
-        self.run_slonik(&["-w"], script);
-    }
-
-    fn conninfo(&self, database: &str) -> String {
-        let host = self.server.socket_dir().display();
-        format!("host={host} port={} dbname={database} user=postgres", self.server.port())
-    }
+/// The name of a slon's log.
+fn slon(database: &str) -> String {
+    format!("slon.{database}")
 }
