@@ -73,6 +73,9 @@ fn raise_open_files() {
 fn log(config: &Config, with_file: bool) -> Result<()> {
     let level = EnvFilter::try_new(&config.log_level)
         .map_err(|error| Error::Fatal(format!("`log_level` is not understood: {error}")))?;
+    // It tells every token that it reads.
+    let level =
+        level.add_directive("sqlparser=warn".parse().map_err(|_| Error::Fatal("a directive".into()))?);
     let file = match &config.log_dir {
         Some(directory) if with_file => {
             let path = directory.join("subscription_manager.log");

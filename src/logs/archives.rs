@@ -27,6 +27,8 @@ pub(super) struct Archives {
 pub(super) enum Archive {
     /// A file, its size, and when it was changed.
     File(File, u64, (i64, i64)),
+    /// One that slon has committed and written, and never given its name: only one without changes can be that.
+    Unnamed(File),
     /// One that slon committed and never wrote.
     Empty(Cursor<Vec<u8>>),
 }
@@ -39,7 +41,7 @@ impl Archives {
     }
 
     /// The path of an archive.
-    fn path(&self, name: ArchiveName) -> PathBuf {
+    pub(super) fn path(&self, name: ArchiveName) -> PathBuf {
         self.directory.join(name.to_string())
     }
 
@@ -54,6 +56,10 @@ impl Archives {
         if self.empty.contains(&name.counter) {
             return Ok(Archive::Empty(Cursor::new(header::empty_archive(&self.cluster, name.counter))));
         }
+        // MOVE SET restarts the slon of a receiver; it may die between the commit of ACCEPT_SET and the rename.
+        if let Some(file) = disk::open(&path.with_extension("sql.tmp"))? {
+            return Ok(Archive::Unnamed(file));
+        }
         Err(Error::Missing { counter: name.counter, path })
     }
 }
@@ -62,7 +68,7 @@ impl Archive {
     /// Goes back to its begin.
     pub(super) fn rewind(&mut self) -> io::Result<()> {
         match self {
-            Self::File(file, ..) => io::Seek::rewind(file),
+            Self::File(file, ..) | Self::Unnamed(file) => io::Seek::rewind(file),
             Self::Empty(text) => {
                 text.set_position(0);
                 Ok(())
@@ -74,7 +80,7 @@ impl Archive {
 impl Read for Archive {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::File(file, ..) => file.read(buffer),
+            Self::File(file, ..) | Self::Unnamed(file) => file.read(buffer),
             Self::Empty(text) => text.read(buffer),
         }
     }

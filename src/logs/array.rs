@@ -59,13 +59,15 @@ fn plain(run: &[u8]) -> Option<usize> {
     let (nexts, _) = next.as_chunks::<BLOCK>();
     let mut commas = 0;
     let mut bad = 0;
+    let mut suspect = 0;
     let mut done = 0;
     for (block, next) in blocks.iter().zip(nexts) {
         let mut count = 0_u8;
         for (byte, next) in block.iter().zip(next) {
             let comma = u8::from(*byte == b',');
             count += comma;
-            bad |= needs_quotes(*byte) | (comma & u8::from(*next == b','));
+            bad |= comma & u8::from(*next == b',');
+            suspect |= u8::from(*byte <= b' ') | u8::from(*byte == b'{') | u8::from(*byte == b'}');
         }
         commas += usize::from(count);
         done += BLOCK;
@@ -74,17 +76,19 @@ fn plain(run: &[u8]) -> Option<usize> {
     for byte in run.get(done..).unwrap_or_default() {
         let comma = u8::from(*byte == b',');
         commas += usize::from(comma);
-        bad |= needs_quotes(*byte) | (comma & before);
+        bad |= comma & before;
+        suspect |= needs_quotes(*byte);
         before = comma;
     }
-    (bad == 0).then_some(commas)
+    // Among the control characters some need no quotes.
+    let fits = bad == 0 && (suspect == 0 || run.iter().all(|byte| needs_quotes(*byte) == 0));
+    fits.then_some(commas)
 }
 
 /// One for a byte that makes the server quote an element, apart from quotes, backslashes, commas and what COPY
-/// escapes. Without branches, which would keep the compiler from making vector code.
+/// escapes.
 fn needs_quotes(byte: u8) -> u8 {
-    let is = |other: u8| u8::from(byte == other);
-    is(b'{') | is(b'}') | is(b' ') | is(0x0b) | is(0x0c)
+    u8::from(matches!(byte, b'{' | b'}' | b' ' | 0x0b | 0x0c))
 }
 
 /// What follows the closing quote of the element whose text begins here.

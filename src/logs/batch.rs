@@ -166,7 +166,13 @@ impl Batch<'_> {
         let fault = |source| Error::Archive { counter, source };
         let expected = Expected { cluster: &self.config.cluster, name };
         let mut archive = self.archives.open(name)?;
-        let mut survey = Survey::of(&mut archive, &expected, std::mem::take(buffer)).map_err(fault)?;
+        let surveyed = Survey::of(&mut archive, &expected, std::mem::take(buffer));
+        if matches!(archive, Archive::Unnamed(_))
+            && !surveyed.as_ref().is_ok_and(|survey| survey.keys.is_empty())
+        {
+            return Err(Error::Missing { counter, path: self.archives.path(name) });
+        }
+        let mut survey = surveyed.map_err(fault)?;
         let seen = match &archive {
             Archive::File(_, bytes, modified) if *bytes == survey.bytes => {
                 Some(Seen { counter, bytes: *bytes, modified: *modified, digest: survey.digest })
@@ -174,7 +180,7 @@ impl Batch<'_> {
             Archive::File(..) => {
                 return Err(Error::Stopped(format!("archive {counter} changes while it is read")));
             }
-            Archive::Empty(_) => None,
+            Archive::Empty(_) | Archive::Unnamed(_) => None,
         };
         let plan = plan(&survey, &routing.routes, self.numbers).map_err(fault)?;
         let mut files = Vec::with_capacity(plan.outputs.len());

@@ -13,7 +13,8 @@ use super::statement::{Key, Subject};
 #[derive(Debug, Default)]
 pub struct Keys {
     subjects: Vec<Subject>,
-    /// Where each occurs first: its line.
+    /// The line where each occurs first, of those that can stop a node or the splitter; 0 for others, and for a master
+    /// table of which only single rows occur.
     lines: Vec<u64>,
     /// Tables as rows of COPY spell them, and whether rows have to be told apart by the series that they describe.
     rows: HashMap<Vec<u8>, (Key, Rows)>,
@@ -42,7 +43,7 @@ enum Rows {
 }
 
 impl Keys {
-    /// The subjects with the lines where each occurs first.
+    /// The subjects, and the line where one that can stop a node or the splitter occurs first; 0 for others.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Subject, u64)> {
         let numbered = (0..).map(Key).zip(&self.subjects);
         numbered.zip(&self.lines).map(|((key, subject), line)| (key, subject, *line))
@@ -79,13 +80,9 @@ impl Keys {
             _ => self.table_of_row(series),
         };
         match rows {
-            Rows::Alike => {
-                // Set late, so that the line is counted for the first row only.
-                self.first_seen(key, line);
-                key
-            }
+            Rows::Alike => key,
             Rows::Master => match master::series_of_row(row) {
-                Some(described) => self.master_row(key, described, line),
+                Some(described) => self.master_row(key, described),
                 None => {
                     self.first_seen(key, line);
                     key
@@ -94,8 +91,11 @@ impl Keys {
         }
     }
 
+    /// The line of a master table as a whole.
     fn first_seen(&mut self, key: Key, line: impl FnOnce() -> u64) {
-        if let Some(at @ 0) = self.lines.get_mut(key.0 as usize) {
+        if matches!(self.subjects.get(key.0 as usize), Some(Subject::MasterTable(_)))
+            && let Some(at @ 0) = self.lines.get_mut(key.0 as usize)
+        {
             *at = line();
         }
     }
@@ -126,13 +126,13 @@ impl Keys {
         (key, rows)
     }
 
-    fn master_row(&mut self, table: Key, described: Vec<u8>, line: impl FnOnce() -> u64) -> Key {
+    fn master_row(&mut self, table: Key, described: Vec<u8>) -> Key {
         if let Some(key) = self.masters.get(&(table, described.clone())) {
             return *key;
         }
         let Some(Subject::MasterTable(name)) = self.subjects.get(table.0 as usize) else { return table };
         let subject = Subject::MasterRow { table: name.clone(), series: described.clone() };
-        let key = self.add(subject, line);
+        let key = self.add(subject, || 0);
         self.masters.insert((table, described), key);
         key
     }
@@ -159,7 +159,7 @@ impl Keys {
             && let Some(Subject::MasterTable(name)) = self.subjects.get(key.0 as usize)
             && let Some(described) = master::series_of_change(name, statement)
         {
-            return Some(self.master_row(key, described, line));
+            return Some(self.master_row(key, described));
         }
         self.first_seen(key, line);
         Some(key)

@@ -26,7 +26,8 @@ pub struct Survey {
     pub digest: u128,
     /// The archive and its statements, if all of it was in memory at once: then it need not be read again.
     pub(super) whole: Option<Vec<Found>>,
-    pub(super) buffer: Vec<u8>,
+    /// Memory, of which the first so many bytes are the archive then.
+    pub(super) buffer: (Vec<u8>, usize),
 }
 
 impl Survey {
@@ -53,7 +54,12 @@ impl Survey {
 
     /// Gives the memory back.
     pub fn into_buffer(self) -> Vec<u8> {
-        self.buffer
+        self.buffer.0
+    }
+
+    /// The window that is still in memory.
+    pub(super) fn window(&self) -> &[u8] {
+        self.buffer.0.get(..self.buffer.1).unwrap_or_default()
     }
 }
 
@@ -85,7 +91,7 @@ pub(super) fn windows<R: Read>(
     buffer: Vec<u8>,
     reader: &mut Reader,
     mut act: impl FnMut(&Part<'_>, &mut Vec<Found>) -> Result<(), SplitError>,
-) -> Result<Vec<u8>, SplitError> {
+) -> Result<(Vec<u8>, usize), SplitError> {
     let mut window = Window::new(archive, buffer);
     let mut found = Vec::new();
     let mut done = 0;

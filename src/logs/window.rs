@@ -1,28 +1,35 @@
 //! The part of an archive that is in memory: some megabytes, or one row if that is longer.
 
 use std::io::{self, Read};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How much of an archive is looked at together. Most archives are smaller: they are read once and no more.
 pub(super) const WINDOW: usize = 8 << 20;
 
+/// A row may have hundreds of megabytes: only one window at a time is larger than usual, however many threads split.
+static LARGE: Mutex<()> = Mutex::new(());
+
 /// Passes over a source, from its front to its end.
 pub(super) struct Window<R> {
     source: R,
+    /// Memory, of which the first `filled` bytes are the window. The rest is left as it is, so that it need not be cleared
+    /// for every archive.
     buffer: Vec<u8>,
-    /// Whether the buffer ends where the source does.
+    filled: usize,
+    /// Whether the window ends where the source does.
     ended: bool,
+    large: Option<MutexGuard<'static, ()>>,
 }
 
 impl<R: Read> Window<R> {
     /// Reuses the memory of `buffer`.
-    pub(super) fn new(source: R, mut buffer: Vec<u8>) -> Self {
-        buffer.clear();
-        Self { source, buffer, ended: false }
+    pub(super) fn new(source: R, buffer: Vec<u8>) -> Self {
+        Self { source, buffer, filled: 0, ended: false, large: None }
     }
 
     /// What is in memory now.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer
+        self.buffer.get(..self.filled).unwrap_or_default()
     }
 
     /// Whether nothing follows it.
@@ -33,22 +40,41 @@ impl<R: Read> Window<R> {
     /// Forgets the first `done` bytes and reads on. Where nothing was done the window gets larger: the statement at its
     /// front does not fit.
     pub(super) fn advance(&mut self, done: usize) -> io::Result<()> {
-        self.buffer.drain(..done.min(self.buffer.len()));
-        if self.buffer.len() <= WINDOW && self.buffer.capacity() > 2 * WINDOW {
-            // One long row has blown it up.
+        let done = done.min(self.filled);
+        self.buffer.copy_within(done..self.filled, 0);
+        self.filled -= done;
+        if self.filled < WINDOW {
+            // A row that has blown it up is done.
+            self.buffer.truncate(WINDOW);
             self.buffer.shrink_to(WINDOW);
+            self.buffer.resize(WINDOW, 0);
+            self.large = None;
+        } else {
+            if self.large.is_none() {
+                self.large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            // What is begun anew is read from its front: in steps that keep both that and the memory small.
+            let more = WINDOW.max(self.filled / 4);
+            self.buffer.reserve_exact((self.filled + more).saturating_sub(self.buffer.len()));
+            self.buffer.resize(self.filled + more, 0);
         }
-        let wanted = WINDOW.max(2 * self.buffer.len()) - self.buffer.len();
-        self.buffer.reserve_exact(wanted);
-        let limit = u64::try_from(wanted).unwrap_or(u64::MAX);
-        let read = self.source.by_ref().take(limit).read_to_end(&mut self.buffer)?;
-        self.ended = read < wanted;
+        while let Some(free @ [_, ..]) = self.buffer.get_mut(self.filled..) {
+            match self.source.read(free) {
+                Ok(0) => {
+                    self.ended = true;
+                    return Ok(());
+                }
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
-    /// Gives the memory back.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.buffer
+    /// Gives the memory back, and how much of it is the window.
+    pub(super) fn into_buffer(self) -> (Vec<u8>, usize) {
+        (self.buffer, self.filled)
     }
 }
 

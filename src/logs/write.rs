@@ -32,13 +32,13 @@ pub fn write<R: Read, W: Write>(
     let mut outputs = Outputs::new(expected.cluster, plan, writers);
     outputs.begin(survey);
     if let Some(found) = survey.whole.take() {
-        outputs.take(&survey.buffer, &found)?;
+        outputs.take(survey.window(), &found)?;
     } else {
         // The same keys are found again, in the same order.
         let mut reader = Reader::new(expected, Depth::Subjects, std::mem::take(&mut survey.keys));
         let mut digest = Xxh3::new();
         let archive = again().map_err(SplitError::Read)?;
-        let buffer = std::mem::take(&mut survey.buffer);
+        let (buffer, _) = std::mem::take(&mut survey.buffer);
         survey.buffer = windows(archive, buffer, &mut reader, |part, found| {
             digest.update(part.done);
             outputs.take(part.bytes, found)
