@@ -34,8 +34,8 @@ pub enum Command {
         /// Split up to this archive and ask no database: you vouch that they have all committed.
         #[arg(long, value_name = "N", value_parser = counter)]
         until: Option<Counter>,
-        /// Take this archive as empty: slon committed it and never wrote it, which happens with ACCEPT_SET and
-        /// FAILOVER_NODE.
+        /// Take this archive as empty: slon committed it and never wrote it, which happens with `ACCEPT_SET` and
+        /// `FAILOVER_NODE`.
         #[arg(long, value_name = "N", value_parser = counter)]
         accept_empty: Option<Counter>,
     },

@@ -1,6 +1,6 @@
 //! What the catalogs of PostgreSQL and Slony say of series.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Database, Session};
 use crate::error::{Result, Tried};
@@ -56,7 +56,7 @@ pub async fn encoding(session: &Session) -> Result<String> {
 }
 
 /// The numbers by which Slony-I before 2.2 calls sequences in its archives.
-pub async fn sequence_numbers(db: &Database, session: &Session) -> Result<HashMap<u32, Sequence>> {
+pub async fn sequence_numbers(db: &Database, session: &Session) -> Result<BTreeMap<u32, Sequence>> {
     let cluster = db.cluster_schema();
     let sql = format!("select seq_id, seq_nspname::text, seq_relname::text from {cluster}.sl_sequence");
     let rows = session.client().query(&sql, &[]).await.tried("read the numbers of the sequences")?;

@@ -10,6 +10,8 @@ mod sink;
 mod unpack;
 mod watch;
 
+pub use std::fs::File;
+
 pub use act::{act, move_logs};
 pub use bundle::{Packed, Packing, are_current};
 pub use lock::Lock;

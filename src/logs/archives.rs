@@ -1,14 +1,13 @@
 //! Where an archive is read from.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::header;
 use crate::config::Config;
-use crate::disk;
+use crate::disk::{self, File};
 use crate::error::{Error, Result};
 use crate::ground::read;
 use crate::model::{ArchiveName, Counter};

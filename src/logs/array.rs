@@ -150,22 +150,17 @@ pub(super) fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
     let mut rest = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
     let mut decoded = Vec::new();
     while !rest.is_empty() {
-        let (text, end) = match rest.strip_prefix(b"\"") {
-            Some(quoted) => {
-                let behind = behind_quotes(quoted)?;
-                let inner = quoted.get(..quoted.len() - behind.len() - 1)?;
-                (Some(unescape_quoted(inner)?), behind)
-            }
-            None => {
-                let behind = behind_bare(rest)?;
-                let bare = rest.get(..rest.len() - behind.len())?;
-                // Text of that spelling stands in quotes.
-                let text = (bare != b"NULL").then(|| unescape(bare));
-                (text.map_or(Some(None), |text| text.map(Some))?, behind)
-            }
-        };
-        decoded.push(text);
-        rest = end.strip_prefix(b",").unwrap_or(end);
+        let behind;
+        decoded.push(if let Some(quoted) = rest.strip_prefix(b"\"") {
+            behind = behind_quotes(quoted)?;
+            Some(unescape_quoted(quoted.get(..quoted.len() - behind.len() - 1)?)?)
+        } else {
+            behind = behind_bare(rest)?;
+            let bare = rest.get(..rest.len() - behind.len())?;
+            // Text of that spelling stands in quotes.
+            if bare == b"NULL" { None } else { Some(unescape(bare)?) }
+        });
+        rest = behind.strip_prefix(b",").unwrap_or(behind);
     }
     Some(decoded)
 }

@@ -75,7 +75,7 @@ impl Batch<'_> {
         let mut outcome = Outcome::default();
         let (prepared, failed) = self.prepare_all(cached);
         outcome.failed = failed;
-        let published = self.publish_all(prepared, &mut outcome);
+        let published = publish_all(prepared, &mut outcome);
         outcome.failed = outcome.failed.or(published.err());
         outcome
     }
@@ -88,7 +88,6 @@ impl Batch<'_> {
         let stop = AtomicBool::new(false);
         let routing = Mutex::new(cached.take());
         let results = Mutex::new(BTreeMap::new());
-        // A window that has grown beyond its size holds a row of any size: one at a time.
         let work = || {
             let mut buffer = Vec::new();
             while !stop.load(Ordering::Relaxed) && begun.elapsed() < self.limit {
@@ -97,9 +96,7 @@ impl Batch<'_> {
                 else {
                     break;
                 };
-                let prepared = self
-                    .routing(&routing, counter)
-                    .and_then(|routing| self.prepare(counter, routing, &mut buffer));
+                let prepared = self.prepare(counter, self.routing(&routing, counter), &mut buffer);
                 if prepared.is_err() {
                     stop.store(true, Ordering::Relaxed);
                 }
@@ -130,14 +127,14 @@ impl Batch<'_> {
         cores.min(8).min(self.last.value() + 1 - self.first.value())
     }
 
-    fn routing(&self, cached: &Mutex<Option<Arc<Routing>>>, counter: Counter) -> Result<Arc<Routing>> {
+    fn routing(&self, cached: &Mutex<Option<Arc<Routing>>>, counter: Counter) -> Arc<Routing> {
         let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
         match &*cached {
-            Some(routing) if (routing.range.0..routing.range.1).contains(&counter) => Ok(routing.clone()),
+            Some(routing) if (routing.range.0..routing.range.1).contains(&counter) => routing.clone(),
             _ => {
                 let routing = Arc::new(self.route(counter));
                 *cached = Some(routing.clone());
-                Ok(routing)
+                routing
             }
         }
     }
@@ -198,31 +195,31 @@ impl Batch<'_> {
         }
         Ok(Prepared { name, routing, logs, stops: plan.stops, seen })
     }
+}
 
-    /// Puts the site logs on disk and gives them their names, archive by archive.
-    pub(super) fn publish_all(&self, prepared: Vec<Prepared>, outcome: &mut Outcome) -> Result<()> {
-        let files = prepared.iter().flat_map(|one| &one.logs).map(|(file, _)| &**file);
-        disk::sync_many(files)?;
-        let mut touched = HashSet::new();
-        let mut stopped = HashSet::new();
-        let mut named = Ok(());
-        for one in prepared {
-            for stop in &one.stops {
-                if stopped.insert(stop.node) {
-                    outcome.stops.push((stop.node, one.name.counter, stop.clone()));
-                }
+/// Puts the site logs on disk and gives them their names, archive by archive.
+pub(super) fn publish_all(prepared: Vec<Prepared>, outcome: &mut Outcome) -> Result<()> {
+    let files = prepared.iter().flat_map(|one| &one.logs).map(|(file, _)| &**file);
+    disk::sync_many(files)?;
+    let mut touched = HashSet::new();
+    let mut stopped = HashSet::new();
+    let mut named = Ok(());
+    for one in prepared {
+        for stop in &one.stops {
+            if stopped.insert(stop.node) {
+                outcome.stops.push((stop.node, one.name.counter, stop.clone()));
             }
-            let (counter, seen) = (one.name.counter, one.seen);
-            named = publish(one, &stopped, &mut touched);
-            if named.is_err() {
-                break;
-            }
-            tracing::debug!(%counter, "split");
-            outcome.count += 1;
-            outcome.seen.extend(seen);
         }
-        disk::sync_many(touched.iter().map(PathBuf::as_path)).and(named)
+        let (counter, seen) = (one.name.counter, one.seen);
+        named = publish(one, &stopped, &mut touched);
+        if named.is_err() {
+            break;
+        }
+        tracing::debug!(%counter, "split");
+        outcome.count += 1;
+        outcome.seen.extend(seen);
     }
+    disk::sync_many(touched.iter().map(PathBuf::as_path)).and(named)
 }
 
 /// Gives each content of an archive its names: the first by rename, the others as links. Nodes that have stopped get none.

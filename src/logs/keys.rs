@@ -81,13 +81,13 @@ impl Keys {
         };
         match rows {
             Rows::Alike => key,
-            Rows::Master => match master::series_of_row(row) {
-                Some(described) => self.master_row(key, described),
-                None => {
-                    self.first_seen(key, line);
-                    key
+            Rows::Master => {
+                if let Some(described) = master::series_of_row(row) {
+                    return self.master_row(key, described);
                 }
-            },
+                self.first_seen(key, line);
+                key
+            }
         }
     }
 
@@ -206,15 +206,14 @@ impl Keys {
     pub(super) fn script(&mut self, statement: &[u8], here: bool, line: impl FnOnce() -> u64) -> Key {
         let end = self.script_end();
         let spelled = [statement, &[u8::from(here)]].concat();
-        let key = match self.scripts.get(&spelled) {
-            Some(key) => *key,
-            None => {
-                let subject =
-                    if here { Subject::Script(script::names(statement)) } else { Subject::ScriptElsewhere };
-                let key = self.add(subject, line);
-                self.scripts.insert(spelled, key);
-                key
-            }
+        let key = if let Some(key) = self.scripts.get(&spelled) {
+            *key
+        } else {
+            let subject =
+                if here { Subject::Script(script::names(statement)) } else { Subject::ScriptElsewhere };
+            let key = self.add(subject, line);
+            self.scripts.insert(spelled, key);
+            key
         };
         if let Some(Subject::Scripts(statements)) = self.subjects.get_mut(end.0 as usize)
             && !statements.contains(&key)
@@ -229,13 +228,12 @@ impl Keys {
         if let Some(key) = self.script {
             return key;
         }
-        let key = match self.ends.get(self.ended) {
-            Some(key) => *key,
-            None => {
-                let key = self.add(Subject::Scripts(Vec::new()), || 0);
-                self.ends.push(key);
-                key
-            }
+        let key = if let Some(key) = self.ends.get(self.ended) {
+            *key
+        } else {
+            let key = self.add(Subject::Scripts(Vec::new()), || 0);
+            self.ends.push(key);
+            key
         };
         self.ended += 1;
         self.script = Some(key);

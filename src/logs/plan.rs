@@ -1,6 +1,6 @@
 //! From what occurs in an archive, and who has what, to its distinct outputs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::fault::{ArchiveFault, SplitError};
 use super::route::{Route, Routes};
@@ -12,7 +12,7 @@ use super::{master, sequence_line};
 use crate::model::{Dialect, Sequence, Unrouted};
 
 /// The numbers by which Slony-I before 2.2 calls sequences (`sl_sequence.seq_id`).
-pub type Numbers = HashMap<u32, Sequence>;
+pub type Numbers = BTreeMap<u32, Sequence>;
 
 /// One distinct content: written once, the same for all its destinations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,31 +250,23 @@ fn of_sequence(names: &[u8], line: u64, routes: &Routes, holders: &mut Holders) 
 fn of_script(tables: &[Named], routes: &Routes) -> Vec<(usize, Has)> {
     let mut counts = vec![(0, false); routes.lists];
     for table in tables {
-        match &table.schema {
-            Some(schema) => {
-                let route = routes.series.get(&series_key(schema.as_bytes(), table.table.as_bytes()));
-                for list in route.map_or(&[][..], |route| &route.lists) {
-                    if let Some((count, _)) = counts.get_mut(*list) {
-                        *count += 1;
-                    }
+        let mut of_list: HashMap<usize, (usize, bool)> = HashMap::new();
+        if let Some(schema) = &table.schema {
+            let route = routes.series.get(&series_key(schema.as_bytes(), table.table.as_bytes()));
+            of_list.extend(route.into_iter().flat_map(|route| &route.lists).map(|list| (*list, (1, true))));
+        } else {
+            for route in routes.series.values().filter(|route| route.name.0.name == table.table) {
+                for list in &route.lists {
+                    let (count, public) = of_list.entry(*list).or_default();
+                    *count += 1;
+                    *public |= route.name.0.schema == "public";
                 }
             }
-            None => {
-                let alike = routes.series.values().filter(|route| route.name.0.name == table.table);
-                let mut of_list: HashMap<usize, (usize, bool)> = HashMap::new();
-                for route in alike {
-                    for list in &route.lists {
-                        let (count, public) = of_list.entry(*list).or_default();
-                        *count += 1;
-                        *public |= route.name.0.schema == "public";
-                    }
-                }
-                for (list, found) in of_list {
-                    if let Some((count, doubtful)) = counts.get_mut(list) {
-                        *count += 1;
-                        *doubtful |= found != (1, true);
-                    }
-                }
+        }
+        for (list, found) in of_list {
+            if let Some((count, doubtful)) = counts.get_mut(list) {
+                *count += 1;
+                *doubtful |= found != (1, true);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::archives::Archives;
-use super::batch::{Batch, Outcome, Prepared};
+use super::batch::{Batch, Outcome, Prepared, publish_all};
 use super::worker::Splitter;
 use crate::disk;
 use crate::error::{Error, Result};
@@ -94,7 +94,7 @@ impl Splitter {
         let count = prepared.len() as u64;
         if !dry {
             let mut outcome = Outcome::default();
-            batch.publish_all(prepared, &mut outcome)?;
+            publish_all(prepared, &mut outcome)?;
         }
         let next = Counter::from_database((first.value() + count).cast_signed()).unwrap_or(first);
         failed.map_or(Ok((next, changes)), Err)
@@ -129,11 +129,11 @@ impl There {
 
     fn change(&mut self, made: &Path, directory: &Path, name: ArchiveName) -> Result<Change> {
         let scratch = &self.scratch;
-        let shelf = self
+        let logs = self
             .shelves
             .entry(directory.to_owned())
             .or_insert_with(|| disk::Archives::new(directory, scratch));
-        let Some(there) = shelf.open(name)? else { return Ok(Change::Missing) };
+        let Some(there) = logs.open(name)? else { return Ok(Change::Missing) };
         Ok(if disk::holds_the_same(made, there)? { Change::Same } else { Change::Differs })
     }
 }

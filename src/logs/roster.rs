@@ -51,12 +51,11 @@ impl Roster {
             let files = files.into_iter().map(PathBuf::as_path).chain(new_list);
             let state: Vec<_> = files.map(disk::state).collect();
             let before = self.read.get(&node).filter(|(before, _)| *before == state);
-            let site = match before.and_then(|(_, index)| self.sites.get(*index)) {
-                Some(site) => site.clone(),
-                None => {
-                    changed = true;
-                    Arc::new(read_site(config, &registry, &node)?)
-                }
+            let site = if let Some(site) = before.and_then(|(_, index)| self.sites.get(*index)) {
+                site.clone()
+            } else {
+                changed = true;
+                Arc::new(read_site(config, &registry, &node)?)
             };
             changed |= before.is_some_and(|(_, index)| *index != sites.len());
             states.insert(node, (state, sites.len()));

@@ -215,7 +215,7 @@ impl Splitter {
             let outcome = self.split(&sites, &of, (at.next(), last), node, &mut memory.routing)?;
             let done = Counter::from_database((at.value() + outcome.count).cast_signed()).unwrap_or(at);
             self.note(&outcome.seen)?;
-            self.stop(&sites, &outcome)?;
+            stop(&sites, &outcome)?;
             if outcome.count > 0 {
                 self.done(done)?;
             }
@@ -249,7 +249,7 @@ impl Splitter {
         let done = Counter::from_database((stopped.before.value() + outcome.count).cast_signed());
         let next = done.unwrap_or(stopped.before);
         if !outcome.stops.is_empty() {
-            self.stop(sites, &outcome)?;
+            stop(sites, &outcome)?;
         } else if next > at {
             disk::remove(&site.paths.stopped)?;
             tracing::info!(node = %site.node, counter = %at, "the node goes on with the others");
@@ -287,23 +287,6 @@ impl Splitter {
         Ok(batch.run(routing))
     }
 
-    /// Writes down which nodes have stopped, before the counter passes the archive that stopped them.
-    fn stop(&self, sites: &Sites, outcome: &Outcome) -> Result<()> {
-        for (index, counter, stop) in &outcome.stops {
-            let Some(site) = sites.get(*index) else { continue };
-            let why = format!("line {}: {}", stop.line, stop.why);
-            tracing::error!(
-                node = %site.node,
-                %counter,
-                why,
-                "the logs of the node stop: decide with `subscription_manager ddl {} {counter} --send` or `--skip`",
-                site.node
-            );
-            disk::write(&site.paths.stopped, &Stopped { before: *counter, why }.write())?;
-        }
-        Ok(())
-    }
-
     fn note(&self, seen: &[Seen]) -> Result<()> {
         let lines: String = seen.iter().map(Seen::write).collect();
         if lines.is_empty() { Ok(()) } else { disk::append(&self.config.paths.seen(), lines.as_bytes()) }
@@ -322,6 +305,23 @@ impl Splitter {
         disk::write(&self.config.paths.sequence_numbers(), &write_numbers(&numbers))?;
         Ok(numbers != before)
     }
+}
+
+/// Writes down which nodes have stopped, before the counter passes the archive that stopped them.
+fn stop(sites: &Sites, outcome: &Outcome) -> Result<()> {
+    for (index, counter, stop) in &outcome.stops {
+        let Some(site) = sites.get(*index) else { continue };
+        let why = format!("line {}: {}", stop.line, stop.why);
+        tracing::error!(
+            node = %site.node,
+            %counter,
+            why,
+            "the logs of the node stop: decide with `subscription_manager ddl {} {counter} --send` or `--skip`",
+            site.node
+        );
+        disk::write(&site.paths.stopped, &Stopped { before: *counter, why }.write())?;
+    }
+    Ok(())
 }
 
 /// Whether the statement that stopped a node has been decided about.

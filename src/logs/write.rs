@@ -218,12 +218,11 @@ impl<'p, 'w, W: Write> Outputs<'p, 'w, W> {
     ) -> Result<(), SplitError> {
         let plan = self.plan;
         let all: Vec<usize>;
-        let outputs = match key {
-            Some(key) => share(plan, key).map_or(&[][..], |share| &share.outputs),
-            None => {
-                all = (0..self.sinks.len()).collect();
-                &all
-            }
+        let outputs = if let Some(key) = key {
+            share(plan, key).map_or(&[][..], |share| &share.outputs)
+        } else {
+            all = (0..self.sinks.len()).collect();
+            &all
         };
         let mut got = Vec::with_capacity(outputs.len());
         for output in outputs {

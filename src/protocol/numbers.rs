@@ -1,13 +1,13 @@
 //! `sequences`: the numbers by which archives of Slony-I before 2.2 call sequences (`sl_sequence.seq_id`). Lines
 //! `NUMBER schema.sequence`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Malformed, lines, plain_text};
 use crate::model::Sequence;
 
 /// Reads the file.
-pub fn read_numbers(bytes: &[u8]) -> Result<HashMap<u32, Sequence>, Malformed> {
+pub fn read_numbers(bytes: &[u8]) -> Result<BTreeMap<u32, Sequence>, Malformed> {
     let text = plain_text(bytes)?;
     let pair = |(line, words): (usize, &str)| {
         let (number, name) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
@@ -19,10 +19,8 @@ pub fn read_numbers(bytes: &[u8]) -> Result<HashMap<u32, Sequence>, Malformed> {
 }
 
 /// Writes the file.
-pub fn write_numbers(numbers: &HashMap<u32, Sequence>) -> Vec<u8> {
-    let mut sorted: Vec<_> = numbers.iter().collect();
-    sorted.sort_unstable_by_key(|(number, _)| **number);
-    sorted.into_iter().map(|(number, name)| format!("{number} {name}\n")).collect::<String>().into_bytes()
+pub fn write_numbers(numbers: &BTreeMap<u32, Sequence>) -> Vec<u8> {
+    numbers.iter().map(|(number, name)| format!("{number} {name}\n")).collect::<String>().into_bytes()
 }
 
 #[cfg(test)]
