@@ -9,15 +9,17 @@ pub(super) const WINDOW: usize = 8 << 20;
 pub(super) struct Window<R> {
     source: R,
     buffer: Vec<u8>,
+    /// Its bytes, as long as no statement is longer: [`WINDOW`] but in tests.
+    size: usize,
     /// Whether the buffer ends where the source does.
     ended: bool,
 }
 
 impl<R: Read> Window<R> {
     /// Reuses the memory of `buffer`.
-    pub(super) fn new(source: R, mut buffer: Vec<u8>) -> Self {
+    pub(super) fn new(source: R, mut buffer: Vec<u8>, size: usize) -> Self {
         buffer.clear();
-        Self { source, buffer, ended: false }
+        Self { source, buffer, size, ended: false }
     }
 
     /// What is in memory now.
@@ -34,11 +36,11 @@ impl<R: Read> Window<R> {
     /// front does not fit.
     pub(super) fn advance(&mut self, done: usize) -> io::Result<()> {
         self.buffer.drain(..done.min(self.buffer.len()));
-        if self.buffer.len() <= WINDOW && self.buffer.capacity() > 2 * WINDOW {
+        if self.buffer.len() <= self.size && self.buffer.capacity() > 2 * self.size {
             // One long row has blown it up.
-            self.buffer.shrink_to(WINDOW);
+            self.buffer.shrink_to(self.size);
         }
-        let wanted = WINDOW.max(2 * self.buffer.len()) - self.buffer.len();
+        let wanted = self.size.max(2 * self.buffer.len()) - self.buffer.len();
         self.buffer.reserve_exact(wanted);
         let limit = u64::try_from(wanted).unwrap_or(u64::MAX);
         let read = self.source.by_ref().take(limit).read_to_end(&mut self.buffer)?;
@@ -59,7 +61,7 @@ mod tests {
     #[test]
     fn a_window_grows_only_where_nothing_is_done() {
         let text: Vec<u8> = (0..4 * WINDOW).map(|at| at.to_le_bytes()[0]).collect();
-        let mut window = Window::new(&text[..], Vec::new());
+        let mut window = Window::new(&text[..], Vec::new(), WINDOW);
         let mut done = 0;
         for (pass, from, to) in [
             (0, 0, WINDOW),

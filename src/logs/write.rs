@@ -39,7 +39,7 @@ pub fn write<R: Read, W: Write>(
         let mut digest = Xxh3::new();
         let archive = again().map_err(SplitError::Read)?;
         let buffer = std::mem::take(&mut survey.buffer);
-        survey.buffer = windows(archive, buffer, &mut reader, |part, found| {
+        survey.buffer = windows(archive, buffer, survey.window, &mut reader, |part, found| {
             digest.update(part.done);
             outputs.take(part.bytes, found)
         })?;
