@@ -2,6 +2,7 @@
 //! the tests call too (`tests/merged.rs`).
 
 use subscription_manager::logs::keys::Keys;
+use subscription_manager::logs::reader::Format;
 use subscription_manager::logs::statement::Subject;
 use subscription_manager::logs::{
     Destination, Expected, Numbers, Plan, Routes, SplitError, Survey, plan, write,
@@ -19,7 +20,7 @@ const WAYS: [(Dialect, Unrouted); 3] =
 /// # Panics
 ///
 /// If something does not hold: that is what it is for.
-pub fn check(archive: &[u8]) -> bool {
+pub(crate) fn check(archive: &[u8]) -> bool {
     let (cluster, counter) = expected_of(archive);
     let name: ArchiveName = format!("slony1_log_2_{counter:020}.sql").parse().expect("a name");
     let expected = Expected { cluster, name };
@@ -40,7 +41,7 @@ pub fn check(archive: &[u8]) -> bool {
         ),
     };
     assert!(!archive.contains(&0), "a zero byte has passed");
-    let lists = lists(&survey.keys);
+    let (format, lists) = (survey.format, lists(&survey.keys));
     let destinations: Vec<Destination<'_>> = lists
         .iter()
         .flat_map(|list| WAYS.map(|(dialect, unrouted)| (list, dialect, unrouted)))
@@ -54,7 +55,7 @@ pub fn check(archive: &[u8]) -> bool {
         let Some(log) = one else { continue };
         frame(archive, log, cluster, destination.dialect);
     }
-    split_again(&expected, &destinations, &logs);
+    split_again(&expected, format, &destinations, &logs);
     true
 }
 
@@ -129,13 +130,21 @@ fn frame(archive: &[u8], log: &[u8], cluster: &str, dialect: Dialect) {
 }
 
 /// A site log of slon's own dialect is an archive, but for the line behind it, and splits into itself.
-fn split_again(expected: &Expected<'_>, destinations: &[Destination<'_>], logs: &[Option<Vec<u8>>]) {
+fn split_again(
+    expected: &Expected<'_>,
+    format: Option<Format>,
+    destinations: &[Destination<'_>],
+    logs: &[Option<Vec<u8>>],
+) {
     for (destination, log) in destinations.iter().zip(logs) {
         let Some(log) = log.as_ref().filter(|_| destination.dialect == Dialect::Slony) else { continue };
         let archive = log.strip_suffix(b"-- EOL\n").expect("the last line");
-        let survey = Survey::of(archive, expected, Vec::new())
-            .unwrap_or_else(|error| panic!("{error}: {}", archive.escape_ascii()));
-        // What slon does not quote and we do is no line of slon any more.
+        let survey = match Survey::of(archive, expected, Vec::new()) {
+            Ok(survey) => survey,
+            // A statement of a script may have stood where it meant something else.
+            Err(_) if format == Some(Format::Statements) => return,
+            Err(error) => panic!("{error}: {}", archive.escape_ascii()),
+        };
         let lines = archive.split(|byte| *byte == b'\n').count() as u64;
         let again = split(archive, expected, survey, &[*destination], lines).expect("it passed before");
         assert_eq!(again, [Some(log.clone())], "a site log does not split into itself");
@@ -187,7 +196,7 @@ fn numbers() -> Numbers {
 /// The cluster and the counter that the header names: most of what is tried should come past it.
 fn expected_of(archive: &[u8]) -> (&'static str, u64) {
     let head = String::from_utf8_lossy(&archive[..archive.len().min(1000)]);
-    let mut found = ["jsoc", "shp"].into_iter().filter_map(|cluster| {
+    let mut found = ["jsoc", "shp", "mpi"].into_iter().filter_map(|cluster| {
         let (_, rest) = head.split_once(&format!("\"_{cluster}\".archiveTracking_offline('"))?;
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         Some((cluster, digits.parse().ok().filter(|counter| *counter < 1_000_000_000)?))
