@@ -340,6 +340,7 @@ impl Reader {
     /// A statement that slon writes in one line, whatever the format.
     fn line(&mut self, text: &Text<'_>, at: usize, found: &mut Vec<Found>) -> Step {
         let Some(line) = self.whole_line(text, at)? else { return Ok(Next::Wait(at)) };
+        self.no_zero(text, at, line)?;
         let end = at + line.len() + 1;
         let number = self.lines;
         let number = || number + line_of(text.bytes, at);
@@ -535,11 +536,22 @@ impl Reader {
             None if whole => length,
             None => return Err(self.unknown(text, start)),
         };
+        self.no_zero(text, start, rest.get(..length).unwrap_or_default())?;
         if transaction_word(rest.get(..length).unwrap_or_default()) {
             let what = format!("a statement that begins or ends a transaction: `{}`", excerpt(rest));
             return Err(self.fault(text, start, what));
         }
         Ok(Some(length))
+    }
+
+    /// Neither SQL nor psql takes a zero byte; one shows that a disk or a copy has failed.
+    fn no_zero(&self, text: &Text<'_>, at: usize, statement: &[u8]) -> Result<(), ArchiveFault> {
+        match memchr::memchr(0, statement) {
+            None => Ok(()),
+            Some(_) => {
+                Err(self.fault(text, at, format!("a zero byte in a statement: `{}`", excerpt(statement))))
+            }
+        }
     }
 
     fn set_format(&mut self, format: Format, text: &Text<'_>, at: usize) -> Result<(), ArchiveFault> {
