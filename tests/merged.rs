@@ -4,7 +4,7 @@
 //! `MERGED_ARCHIVES=n` makes more archives, `MERGED_SEED=n` other ones; a failure names the seed of its archive.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests panic like tests")]
 
-#[path = "../fuzz/harness.rs"]
+#[path = "merged/harness.rs"]
 mod harness;
 
 #[path = "merged/make.rs"]
@@ -155,7 +155,9 @@ fn compare(made: &Made, nodes: &[Node], logs: &[Vec<u8>]) {
             Audience::EndOfCopy => {
                 last = std::mem::take(&mut copying);
                 last.sort_unstable();
-                last.iter().for_each(|node| take(*node, raw, "the end of a block"));
+                for node in &last {
+                    take(*node, raw, "the end of a block");
+                }
                 if last.contains(&0) {
                     everything.extend_from_slice(raw);
                 }

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../harness.rs"]
+#[path = "../../tests/merged/harness.rs"]
 mod harness;
 
 libfuzzer_sys::fuzz_target!(|archive: &[u8]| {

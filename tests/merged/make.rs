@@ -96,7 +96,8 @@ impl Random {
             _ => {
                 let mut value = Vec::new();
                 for _ in 0..=self.below(4) {
-                    value.extend_from_slice(if self.one_in(2) { &b"ab"[..] } else { *self.one_of(&HARD) });
+                    let hard = *self.one_of(&HARD);
+                    value.extend_from_slice(if self.one_in(2) { b"ab" } else { hard });
                 }
                 Some(value)
             }
@@ -131,7 +132,7 @@ pub(crate) struct Cast {
 impl Cast {
     pub(crate) fn of(random: &mut Random) -> Self {
         let mut sequences: Vec<Sequence> = Vec::new();
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             let sequence = Sequence::new(random.name(), random.name());
             // slon pastes names as they are: of two that read alike nobody can tell one from the other.
             let pasted = |sequence: &Sequence| format!("{}','{}", sequence.0.schema, sequence.0.name);

@@ -156,8 +156,9 @@ fn lists(keys: &Keys) -> [SeriesList; 3] {
     let mut series = Vec::new();
     for (_, subject, _) in keys.iter() {
         match subject {
-            Subject::Table(name) | Subject::MasterTable(name) => series.extend(names(name)),
-            Subject::MasterRow { series: name, .. } => series.extend(names(name)),
+            Subject::Table(name) | Subject::MasterTable(name) | Subject::MasterRow { series: name, .. } => {
+                series.extend(names(name));
+            }
             _ => {}
         }
     }
