@@ -49,6 +49,31 @@ fn nothing_is_lost_between_windows() {
     }
 }
 
+/// Lines of a script that no window of the usual kind holds, and quotes in them that are nobody's name.
+#[test]
+fn scripts_may_have_any_lines() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/21-ddl-script/archive.sql");
+    let script = std::fs::read_to_string(path).unwrap();
+    let role = "role to local;\n";
+    let long = "x".repeat(600_000);
+    for line in [
+        format!("select f('{long}');\n"),
+        format!("-- {long}\nupdate hmi.m_45s set a = '';\n"),
+        format!("delete from only \"hmi\".\"m_45s\" where \"a\"='{long}';\n"),
+        "select \"hmi\".f('5\" pipes');\n".to_owned(),
+        "select \"a\nb\", '\"', \"c;\";\n".to_owned(),
+    ] {
+        let archive = script.replacen(role, &format!("{role}{line}"), 1);
+        let expected =
+            Expected { cluster: "jsoc", name: "slony1_log_2_00000000000000000007.sql".parse().unwrap() };
+        for window in [1, 9_000, 550_000, 8 << 20] {
+            let survey = Survey::through(archive.as_bytes(), &expected, Vec::new(), window);
+            assert!(survey.is_ok(), "a window of {window}: {:?}", survey.err());
+        }
+        assert!(harness::check(archive.as_bytes()));
+    }
+}
+
 fn one(seed: u64) {
     let mut random = Random::new(seed);
     let cast = Cast::of(&mut random);

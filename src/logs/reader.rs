@@ -420,7 +420,9 @@ impl Reader {
         loop {
             let more = rest.get(length..).unwrap_or_default();
             let Some(end) = memchr::memchr(b'\n', more) else {
-                return if rest.len() > LINE_BYTES { Err(self.unknown(text, at)) } else { Ok(None) };
+                // Of the old formats it may be a statement, which has no limit.
+                let long = rest.len() > LINE_BYTES && self.format == Some(Format::Rows);
+                return if long { Err(self.unknown(text, at)) } else { Ok(None) };
             };
             length += end;
             let line = rest.get(..length).unwrap_or_default();
@@ -546,12 +548,10 @@ impl Reader {
 
     /// Neither SQL nor psql takes a zero byte; one shows that a disk or a copy has failed.
     fn no_zero(&self, text: &Text<'_>, at: usize, statement: &[u8]) -> Result<(), ArchiveFault> {
-        match memchr::memchr(0, statement) {
-            None => Ok(()),
-            Some(_) => {
-                Err(self.fault(text, at, format!("a zero byte in a statement: `{}`", excerpt(statement))))
-            }
+        if memchr::memchr(0, statement).is_none() {
+            return Ok(());
         }
+        Err(self.fault(text, at, format!("a zero byte in a statement: `{}`", excerpt(statement))))
     }
 
     fn set_format(&mut self, format: Format, text: &Text<'_>, at: usize) -> Result<(), ArchiveFault> {
