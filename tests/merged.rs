@@ -241,11 +241,12 @@ fn having(nodes: &[Node], audience: &Audience) -> Vec<usize> {
 /// Every real archive and every golden one, cut at every byte.
 #[test]
 fn what_is_cut_is_no_archive() {
-    let step = usize::try_from(number("MERGED_STEP", 7)).unwrap();
     for (path, archive) in archives() {
         let whole = harness::check(&archive);
-        for length in (0..archive.len()).step_by(step) {
-            assert!(!harness::check(&archive[..length]), "{}, cut at {length}", path.display());
+        for length in 0..archive.len() {
+            // One that is none may become one where it goes on behind its end.
+            let passed = harness::check(&archive[..length]);
+            assert!(!(whole && passed), "{}, cut at {length}", path.display());
         }
         let fault = path.with_file_name("fault").exists();
         assert!(whole || fault || path.extension().unwrap() == "txt", "{}", path.display());
