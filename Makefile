@@ -5,7 +5,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 CARGO ?= cargo
 
-.PHONY: deps build check test demo bench
+.PHONY: deps build check test demo bench fuzz
 
 # What is missing of PostgreSQL, Slony-I, Rust and a C compiler, through apt and rustup. Silent if nothing is.
 deps:
@@ -31,3 +31,12 @@ demo: deps
 # Ratios on this machine; see benches/.
 bench: deps
 	$(CARGO) bench --quiet
+
+# Bytes that nobody thought of, in the place of an archive: tests/merged/harness.rs. What was found lies in fuzz/artifacts.
+FUZZ_SECONDS ?= 60
+
+fuzz:
+	@tests/support/deps.sh fuzz
+	mkdir -p fuzz/corpus/archive
+	$(CARGO) fuzz run --sanitizer none archive fuzz/corpus/archive tests/golden tests/archives -- \
+		-dict=fuzz/archive.dict -max_len=20000 -timeout=10 -max_total_time=$(FUZZ_SECONDS)

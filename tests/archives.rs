@@ -311,6 +311,24 @@ fn what_is_not_known_is_a_fault_with_its_line() {
 }
 
 #[test]
+fn a_zero_byte_is_a_fault_wherever_it_stands() {
+    let copies = String::from_utf8(sample(&format!("slony-2.2/{}", name(25)))).unwrap();
+    for at in 0..copies.len() {
+        let mut damaged = copies.clone().into_bytes();
+        damaged[at] = 0;
+        let fault = fault(&damaged, "shp", 25);
+        let line = copies[..=at].lines().count() as u64;
+        assert!(fault.line <= line && fault.line + 1 >= line, "byte {at} in line {line}: {fault}");
+    }
+    // Nobody can tell where the first of these statements ends.
+    let script = copies[..copies.find("-- ENABLE").unwrap()].to_owned()
+        + "-- DDL_SCRIPT\ncomment on table public.t1 is 'a\\'b;\ncomment on table public.t1 is '\0';\n"
+        + &copies[copies.rfind("\n---").unwrap() - 90..];
+    let fault = fault(script.as_bytes(), "shp", 25);
+    assert_eq!((fault.line, fault.what.starts_with("a zero byte")), (13, true), "{fault}");
+}
+
+#[test]
 fn an_archive_may_change_between_the_readings() {
     let archive = sample(&format!("slony-2.2/{}", name(66)));
     let longer = String::from_utf8(archive.clone()).unwrap().replace("{id,3,v,c}", "{id,3,v,cc}");

@@ -301,6 +301,19 @@ fn rows_stay_data_whatever_they_hold() {
     site.refused(&site.split(&second, 2, Dialect::Psql), "site_log_offline(integer) does not exist");
 }
 
+/// Statements of EXECUTE SCRIPT, in both formats. The rights are those of the role.
+fn statements_of_scripts(site: &Site) {
+    site.own(
+        r#"insert into "_c".sl_log_archive values
+            (1, 1, null, 1, null, null, 'S', null, array['alter table k add column scripted text default ''a\\b''', '', '']),
+            (1, 1, null, 1, null, null, 's', null, '{}');
+           select "_c".runScript_offline(E'update k set scripted = scripted || E''\\'' ''');
+           select "_c".truncateTable_offline('public', 'parent')"#,
+    );
+    site.own("insert into k (id) values (77)");
+    assert_eq!(site.query("select scripted from k where id = 77"), r"a\\b");
+}
+
 #[test]
 fn every_kind_of_column_and_change() {
     let tables = r"
@@ -380,16 +393,7 @@ fn every_kind_of_column_and_change() {
     let mut psql = site.server.psql("site", "slony");
     psql.args(["-c", "select \"_c\".site_log_offline(2)"]);
     assert!(String::from_utf8_lossy(&psql.output().unwrap().stderr).contains("this site log is of format 2"));
-    // Statements of EXECUTE SCRIPT, in both formats. The rights are those of the role.
-    site.own(
-        r#"insert into "_c".sl_log_archive values
-            (1, 1, null, 1, null, null, 'S', null, array['alter table k add column scripted text default ''a\\b''', '', '']),
-            (1, 1, null, 1, null, null, 's', null, '{}');
-           select "_c".runScript_offline(E'update k set scripted = scripted || E''\\'' ''');
-           select "_c".truncateTable_offline('public', 'parent')"#,
-    );
-    site.own("insert into k (id) values (77)");
-    assert_eq!(site.query("select scripted from k where id = 77"), r"a\\b");
+    statements_of_scripts(&site);
     // Calls of the older formats.
     site.own("create sequence q; insert into \"_c\".sl_sequence_offline values (7, 'q', 'public')");
     site.own(

@@ -9,7 +9,7 @@ use super::header::{Expected, Header};
 use super::keys::Keys;
 use super::reader::{Depth, Format, Reader};
 use super::statement::Found;
-use super::window::Window;
+use super::window::{WINDOW, Window};
 
 /// What a whole and faultless archive holds.
 #[derive(Debug)]
@@ -28,25 +28,38 @@ pub struct Survey {
     pub(super) whole: Option<Vec<Found>>,
     /// Memory, of which the first so many bytes are the archive then.
     pub(super) buffer: (Vec<u8>, usize),
+    /// The size of the window.
+    pub(super) window: usize,
 }
 
 impl Survey {
     /// Reads an archive to its end. `buffer` is memory to be used again, see [`Survey::into_buffer`].
     pub fn of<R: Read>(archive: R, expected: &Expected<'_>, buffer: Vec<u8>) -> Result<Self, SplitError> {
+        Self::through(archive, expected, buffer, WINDOW)
+    }
+
+    /// The same through a window of another size, for tests: nothing may depend on it.
+    #[doc(hidden)]
+    pub fn through<R: Read>(
+        archive: R,
+        expected: &Expected<'_>,
+        buffer: Vec<u8>,
+        window: usize,
+    ) -> Result<Self, SplitError> {
         let mut reader = Reader::new(expected, Depth::Whole, Keys::default());
         let mut digest = Xxh3::new();
         let mut whole = None;
         let mut first = true;
-        let buffer = windows(archive, buffer, &mut reader, |window, found| {
-            digest.update(window.done);
-            whole = (first && window.last).then(|| std::mem::take(found));
+        let buffer = windows(archive, buffer, window, &mut reader, |part, found| {
+            digest.update(part.done);
+            whole = (first && part.last).then(|| std::mem::take(found));
             first = false;
             Ok(())
         })?;
         let bytes = reader.bytes();
         match reader.finish() {
             (Some(header), format, keys) => {
-                Ok(Self { header, format, keys, bytes, digest: digest.digest128(), whole, buffer })
+                Ok(Self { header, format, keys, bytes, digest: digest.digest128(), whole, buffer, window })
             }
             (None, ..) => Err(SplitError::Read(std::io::ErrorKind::UnexpectedEof.into())),
         }
@@ -58,7 +71,7 @@ impl Survey {
     }
 
     /// The window that is still in memory.
-    pub(super) fn window(&self) -> &[u8] {
+    pub(super) fn in_memory(&self) -> &[u8] {
         self.buffer.0.get(..self.buffer.1).unwrap_or_default()
     }
 }
@@ -89,10 +102,11 @@ pub(super) struct Part<'w> {
 pub(super) fn windows<R: Read>(
     archive: R,
     buffer: Vec<u8>,
+    size: usize,
     reader: &mut Reader,
     mut act: impl FnMut(&Part<'_>, &mut Vec<Found>) -> Result<(), SplitError>,
 ) -> Result<(Vec<u8>, usize), SplitError> {
-    let mut window = Window::new(archive, buffer);
+    let mut window = Window::new(archive, buffer, size);
     let mut found = Vec::new();
     let mut done = 0;
     loop {

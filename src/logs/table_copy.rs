@@ -47,8 +47,15 @@ pub(super) fn name_is_open(line: &[u8]) -> bool {
     match line.strip_prefix(b"delete from ") {
         // Of the old formats: a literal may follow the name, and hold quotes.
         Some(rest) => quoted::is_open(rest.strip_prefix(b"only ").unwrap_or(rest)),
-        None => (line.starts_with(b"copy ") || line.starts_with(b"select \"")) && odd(line),
+        None => (line.starts_with(b"copy ") || is_select_of_slon(line)) && odd(line),
     }
+}
+
+/// Whether a line begins like one of slon's with a name in quotes; any other is of a script, and quotes say nothing.
+fn is_select_of_slon(line: &[u8]) -> bool {
+    line.starts_with(br#"select "pg_catalog".setval('"#)
+        || (line.starts_with(br#"select "_"#)
+            && memchr::memmem::find(line, b".finishTableAfterCopy(").is_some())
 }
 
 /// What begins the last line of the copy of a table.

@@ -12,6 +12,8 @@ static LARGE: Mutex<()> = Mutex::new(());
 /// Passes over a source, from its front to its end.
 pub(super) struct Window<R> {
     source: R,
+    /// Its bytes, as long as no statement is longer: [`WINDOW`] but in tests.
+    size: usize,
     /// Memory, of which the first `filled` bytes are the window. The rest is left as it is, so that it need not be cleared
     /// for every archive.
     buffer: Vec<u8>,
@@ -23,8 +25,8 @@ pub(super) struct Window<R> {
 
 impl<R: Read> Window<R> {
     /// Reuses the memory of `buffer`.
-    pub(super) fn new(source: R, buffer: Vec<u8>) -> Self {
-        Self { source, buffer, filled: 0, ended: false, large: None }
+    pub(super) fn new(source: R, buffer: Vec<u8>, size: usize) -> Self {
+        Self { source, size, buffer, filled: 0, ended: false, large: None }
     }
 
     /// What is in memory now.
@@ -43,18 +45,18 @@ impl<R: Read> Window<R> {
         let done = done.min(self.filled);
         self.buffer.copy_within(done..self.filled, 0);
         self.filled -= done;
-        if self.filled < WINDOW {
+        if self.filled < self.size {
             // A row that has blown it up is done.
-            self.buffer.truncate(WINDOW);
-            self.buffer.shrink_to(WINDOW);
-            self.buffer.resize(WINDOW, 0);
+            self.buffer.truncate(self.size);
+            self.buffer.shrink_to(self.size);
+            self.buffer.resize(self.size, 0);
             self.large = None;
         } else {
             if self.large.is_none() {
                 self.large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
             }
             // What is begun anew is read from its front: in steps that keep both that and the memory small.
-            let more = WINDOW.max(self.filled / 4);
+            let more = self.size.max(self.filled / 4);
             self.buffer.reserve_exact((self.filled + more).saturating_sub(self.buffer.len()));
             self.buffer.resize(self.filled + more, 0);
         }
@@ -85,7 +87,7 @@ mod tests {
     #[test]
     fn a_window_grows_only_where_nothing_is_done() {
         let text: Vec<u8> = (0..4 * WINDOW).map(|at| at.to_le_bytes()[0]).collect();
-        let mut window = Window::new(&text[..], Vec::new());
+        let mut window = Window::new(&text[..], Vec::new(), WINDOW);
         let mut done = 0;
         for (pass, from, to) in [
             (0, 0, WINDOW),

@@ -32,14 +32,14 @@ pub fn write<R: Read, W: Write>(
     let mut outputs = Outputs::new(expected.cluster, plan, writers);
     outputs.begin(survey);
     if let Some(found) = survey.whole.take() {
-        outputs.take(survey.window(), &found)?;
+        outputs.take(survey.in_memory(), &found)?;
     } else {
         // The same keys are found again, in the same order.
         let mut reader = Reader::new(expected, Depth::Subjects, std::mem::take(&mut survey.keys));
         let mut digest = Xxh3::new();
         let archive = again().map_err(SplitError::Read)?;
         let (buffer, _) = std::mem::take(&mut survey.buffer);
-        survey.buffer = windows(archive, buffer, &mut reader, |part, found| {
+        survey.buffer = windows(archive, buffer, survey.window, &mut reader, |part, found| {
             digest.update(part.done);
             outputs.take(part.bytes, found)
         })?;

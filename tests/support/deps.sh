@@ -2,7 +2,8 @@
 # `make deps`: installs what is missing of what this project needs on Debian and Ubuntu, and says so; otherwise silent.
 #
 #   deps.sh build   a C compiler and a Rust toolchain: enough for `make build`
-#   deps.sh         these, PostgreSQL, Slony-I and strace: what the tests and the demo run
+#   deps.sh fuzz    these, a C++ compiler and cargo-fuzz: what `make fuzz` runs
+#   deps.sh         those of `build`, PostgreSQL, Slony-I and strace: what the tests and the demo run
 #
 # Programs are looked for where tests/support/programs.rs looks. Nothing that is installed is changed.
 set -euo pipefail
@@ -67,6 +68,19 @@ directory_of() {
 if [ "${1:-all}" = all ] && ! has strace; then
     missing+=(strace)
     packages+=(strace)
+fi
+
+# libFuzzer is compiled from its C++ sources.
+cargo_fuzz=present
+if [ "${1:-all}" = fuzz ]; then
+    if ! has c++; then
+        missing+=("a C++ compiler")
+        packages+=(g++)
+    fi
+    if ! has cargo-fuzz; then
+        cargo_fuzz=missing
+        missing+=(cargo-fuzz)
+    fi
 fi
 
 bindir=''
@@ -158,4 +172,9 @@ if [ $rust = missing ]; then
     say "rustup, from https://sh.rustup.rs, puts the stable toolchain, rustfmt and clippy into ~/.cargo and ~/.rustup"
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
         RUSTUP_INIT_SKIP_PATH_CHECK=yes sh -s -- -y --quiet --no-modify-path --profile minimal -c rustfmt -c clippy
+fi
+
+if [ $cargo_fuzz = missing ]; then
+    say "cargo-fuzz, from crates.io, into ~/.cargo"
+    cargo install --locked --quiet cargo-fuzz
 fi
