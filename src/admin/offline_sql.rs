@@ -2,16 +2,21 @@
 
 use crate::config::Config;
 use crate::db::{self, Database};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ground::{self, Ground};
 use crate::model::Node;
-use crate::subscription::offline::offline_objects;
+use crate::subscription::offline::{offline_objects, sequence_numbers};
 
-/// The SQL, as one transaction for `psql -f`. The node is only named in it: the objects are the same for all.
+/// The SQL, as one transaction for `psql -f`: the objects, which are the same for all, and the numbers of the sequences
+/// of this node.
 pub async fn offline_sql(config: &Config, node: &Node) -> Result<String> {
-    let database = Database::new(&config.database, &config.cluster);
-    let encoding = db::encoding(&database.connect().await?).await?;
-    let objects = offline_objects(&config.cluster, &encoding);
+    let ground = Ground::read(&config.paths, ground::registry(&config.paths)?, node)?;
+    let list = ground.list().ok_or_else(|| Error::Fatal(format!("{node} is not registered")))?;
+    let session = Database::new(&config.database, &config.cluster).connect().await?;
+    let objects = offline_objects(&config.cluster, &db::encoding(&session).await?);
+    let numbers = db::sequence_numbers(&session, &config.cluster).await?;
+    let numbers = sequence_numbers(&config.cluster, &numbers, list);
     Ok(format!(
-        "\\set ON_ERROR_STOP on\n-- offline objects for {node}\nstart transaction;\n{objects}commit;\n"
+        "\\set ON_ERROR_STOP on\n-- offline objects for {node}\nstart transaction;\n{objects}{numbers}commit;\n"
     ))
 }

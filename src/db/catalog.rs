@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Database, Session};
 use crate::error::{Result, Tried};
-use crate::model::{Sequence, Series};
+use crate::model::{Sequence, Series, quote_identifier};
 
 /// Whether a series can be subscribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +56,8 @@ pub async fn encoding(session: &Session) -> Result<String> {
 }
 
 /// The numbers by which Slony-I before 2.2 calls sequences in its archives.
-pub async fn sequence_numbers(db: &Database, session: &Session) -> Result<BTreeMap<u32, Sequence>> {
-    let cluster = db.cluster_schema();
+pub async fn sequence_numbers(session: &Session, cluster: &str) -> Result<BTreeMap<u32, Sequence>> {
+    let cluster = quote_identifier(&format!("_{cluster}"));
     let sql = format!("select seq_id, seq_nspname::text, seq_relname::text from {cluster}.sl_sequence");
     let rows = session.client().query(&sql, &[]).await.tried("read the numbers of the sequences")?;
     let number = |row: &tokio_postgres::Row| u32::try_from(row.get::<_, i32>(0)).ok();

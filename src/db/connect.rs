@@ -47,6 +47,11 @@ impl Database {
         Self { config: config.clone(), cluster: cluster.to_owned() }
     }
 
+    /// The Slony cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
     /// The cluster's schema for SQL: `"_jsoc"`.
     pub fn cluster_schema(&self) -> String {
         quote_identifier(&format!("_{}", self.cluster))

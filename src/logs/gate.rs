@@ -62,8 +62,8 @@ impl Gate for Committed {
     }
 
     async fn numbers(&mut self) -> Result<Option<Numbers>> {
-        let database = self.database.clone();
-        db::sequence_numbers(&database, self.session().await?).await.map(Some)
+        let cluster = self.database.cluster().to_owned();
+        db::sequence_numbers(self.session().await?, &cluster).await.map(Some)
     }
 
     async fn may_be_empty(&mut self) -> Result<bool> {

@@ -140,6 +140,10 @@ pub fn add(paths: &Paths, site: &SitePaths, open: &OpenRequest, cut: &Cut, regis
         Step::RemoveDirectory(site.held_directory.clone()),
         Step::MakeDirectory { path: site.new_directory.clone(), like: site.directory.clone() },
     ];
+    if open.site == Site::New {
+        // Of a namesake, or of a cut that was made again: what stopped its logs is in the SQL now.
+        steps.extend(forget_stops(site));
+    }
     if cut.fenced {
         steps.push(Step::MakeDirectory { path: site.held_directory.clone(), like: site.directory.clone() });
     }
@@ -193,8 +197,16 @@ pub fn roll_back(paths: &Paths, site: &SitePaths, registry: &Registry) -> Vec<St
     if without != *registry {
         steps.push(Step::Write { path: paths.registry.clone(), bytes: without.write() });
     }
+    if registry.entries().all(|entry| entry.directory != site.directory) {
+        steps.extend(forget_stops(site));
+    }
     steps.extend(remove_new(site));
     steps
+}
+
+/// Where the logs of a node stopped, and what was decided, is forgotten with it.
+fn forget_stops(site: &SitePaths) -> [Step; 2] {
+    [Step::Remove(site.stopped.clone()), Step::Remove(site.decisions.clone())]
 }
 
 fn remove_new(site: &SitePaths) -> [Step; 3] {

@@ -2,7 +2,9 @@
 //!
 //! The SQL stands beside this file as people read SQL; here the names are filled in.
 
-use crate::model::{Dialect, quote_identifier, quote_literal};
+use std::collections::BTreeMap;
+
+use crate::model::{Dialect, Sequence, SeriesList, quote_identifier, quote_literal};
 
 const OBJECTS: &str = include_str!("offline.sql");
 
@@ -25,6 +27,13 @@ pub fn offline_objects(cluster: &str, encoding: &str) -> String {
             ("@FORMAT@", &Dialect::PSQL_FORMAT.to_string()),
         ],
     )
+}
+
+/// The numbers by which archives of Slony-I before 2.2 call the sequences of a node, for its offline objects.
+pub fn sequence_numbers(cluster: &str, numbers: &BTreeMap<u32, Sequence>, list: &SeriesList) -> String {
+    let has = |sequence: &Sequence| list.iter().any(|series| series.sequences.contains(sequence));
+    let of_node = numbers.iter().filter(|(_, sequence)| has(sequence));
+    super::sql::sequence_numbers(cluster, of_node.map(|(number, sequence)| (*number, sequence)))
 }
 
 /// Replaces the marks from left to right, once: what is filled in is not searched again.

@@ -93,6 +93,22 @@ end"
     }
 }
 
+/// The numbers by which archives of Slony-I before 2.2 call sequences.
+pub(super) fn sequence_numbers<'s>(
+    cluster: &str,
+    numbers: impl IntoIterator<Item = (u32, &'s Sequence)>,
+) -> String {
+    let table = format!("{}.sl_sequence_offline", quote_identifier(&format!("_{cluster}")));
+    let number = |(number, Sequence(name)): (u32, &Sequence)| {
+        let (schema, name) = (quote_literal(&name.schema), quote_literal(&name.name));
+        format!(
+            "delete from {table} where seq_id = {number};\n\
+             insert into {table} (seq_id, seq_relname, seq_nspname) values ({number}, {name}, {schema});\n"
+        )
+    };
+    numbers.into_iter().map(number).collect()
+}
+
 /// The line before the rows of a series.
 pub(super) fn copy_in(series: &Series, columns: &[String], encoding: &str) -> String {
     format!("copy {} ({}) from stdin{};\n", series.sql(), quoted(columns), in_encoding(encoding))

@@ -102,6 +102,12 @@ impl Dump<'_> {
 
     async fn series(&self, sink: &Sink) -> Result<()> {
         sink.text(self.frame.head()).await;
+        if !self.plan.added.is_empty() {
+            let numbers = db::sequence_numbers(self.session, self.frame.cluster).await?;
+            let of_node = numbers.iter().filter(|(_, sequence)| self.sequences.contains(sequence));
+            let of_node = of_node.map(|(number, sequence)| (*number, sequence));
+            sink.text(sql::sequence_numbers(self.frame.cluster, of_node)).await;
+        }
         for series in &self.plan.added {
             self.one_series(sink, series).await?;
         }

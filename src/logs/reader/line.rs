@@ -82,6 +82,7 @@ impl Reader {
                 }
             },
             _ if is_event(line) => {
+                self.is_copy |= line == b"-- ENABLE_SUBSCRIPTION";
                 if line == b"-- DDL_SCRIPT" {
                     self.set_format(Format::Statements, text, at)?;
                 }

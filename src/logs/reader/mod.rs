@@ -43,6 +43,8 @@ pub(super) struct Reader {
     place: Place,
     header: Option<Header>,
     format: Option<Format>,
+    /// Whether the archive is the copy of a set: nothing but slon's own statements is in it.
+    is_copy: bool,
     keys: Keys,
     /// The node that wrote the archive.
     node: u32,
@@ -125,6 +127,7 @@ impl Reader {
             place: Place::Header,
             header: None,
             format: None,
+            is_copy: false,
             keys,
             node: expected.name.node.0,
             blank: false,

@@ -27,7 +27,10 @@ impl Reader {
             Ok(None) => return Err(text.unknown(start)),
             Ok(Some(read)) => read,
         };
-        if matches!(read, Legacy::Other) && calls_slony(rest.get(..length).unwrap_or_default()) {
+        let is_script = matches!(read, Legacy::Other | Legacy::Unreadable);
+        if is_script && self.is_copy
+            || matches!(read, Legacy::Other) && calls_slony(rest.get(..length).unwrap_or_default())
+        {
             return Err(text.unknown(start));
         }
         let (statement, length) = match read {
@@ -105,12 +108,13 @@ fn begins_change(statement: &[u8]) -> bool {
     [&b"insert"[..], b"update", b"delete", b"truncate"].contains(&first_word(statement).as_slice())
 }
 
-/// Whether a statement calls a function of Slony-I that was not recognized: of another cluster, or spelled otherwise.
+/// Whether a statement is one of slon's own that was not recognized: of another cluster, spelled otherwise, or damaged.
 fn calls_slony(statement: &[u8]) -> bool {
-    statement.starts_with(b"select \"_")
-        && [&b"_offline("[..], b".finishTableAfterCopy("]
-            .iter()
-            .any(|call| memchr::memmem::find(statement, call).is_some())
+    statement.starts_with(b"select \"pg_catalog\".setval(")
+        || (statement.starts_with(b"select \"_")
+            && [&b"_offline("[..], b".finishTableAfterCopy("]
+                .iter()
+                .any(|call| memchr::memmem::find(statement, call).is_some()))
 }
 
 /// `"_c".sl_sequence_offline`, as slon spells it.
