@@ -54,7 +54,11 @@ impl Sink {
 
     /// Sends a text. If the file cannot be written, [`Sink::finish`] says why.
     pub async fn text(&self, text: impl Into<String>) {
-        let _ = self.pieces.send(Bytes::from(text.into())).await;
+        let text = text.into();
+        // An empty piece would be the end.
+        if !text.is_empty() {
+            let _ = self.pieces.send(Bytes::from(text)).await;
+        }
     }
 
     /// Ends the stream and waits until everything is in the file. Without this call nothing is ever published: an
@@ -182,6 +186,7 @@ mod tests {
     async fn made(directory: &Path, compression: Option<Compression>) -> Vec<u8> {
         let sink = Sink::create(directory, compression).unwrap();
         sink.text("one\n").await;
+        sink.text("").await;
         sink.text("two\n").await;
         let made = sink.finish().await.unwrap();
         let bytes = std::fs::read(made.path()).unwrap();
