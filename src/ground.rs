@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::{Counter, Node, SeriesList};
 use crate::paths::{Paths, SitePaths, shown};
 use crate::protocol::{
-    Cuts, Malformed, OpenRequest, Registry, Request, Stopped, read_acknowledgement, read_names,
+    Cuts, Entry, Malformed, OpenRequest, Registry, Request, Stopped, read_acknowledgement, read_names,
 };
 
 /// One node at one moment.
@@ -30,7 +30,17 @@ pub struct Ground {
 impl Ground {
     /// Reads what there is of a node.
     pub fn read(paths: &Paths, registry: Arc<Registry>, node: &Node) -> Result<Self> {
-        let entry = registry.find(node.as_str());
+        let entry = registry.find(node.as_str()).cloned();
+        Self::of_entry(paths, registry, node, entry.as_ref())
+    }
+
+    /// As [`Ground::read`], for those who have found the node's entry already.
+    pub fn of_entry(
+        paths: &Paths,
+        registry: Arc<Registry>,
+        node: &Node,
+        entry: Option<&Entry>,
+    ) -> Result<Self> {
         let site = paths.site(node, entry);
         let cuts = match entry {
             None => None,

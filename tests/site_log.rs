@@ -56,7 +56,8 @@ impl Site {
         let routes =
             Routes::new(&[Destination { node: 0, unrouted: Unrouted::Hold, dialect, list: &self.list }]);
         let mut survey = Survey::of(archive.as_bytes(), &expected, Vec::new()).unwrap();
-        let plan = plan(&survey, &routes, &Numbers::new()).unwrap();
+        let numbers = Numbers::from([(7, "public.h_seq".parse().unwrap())]);
+        let plan = plan(&survey, &routes, &numbers).unwrap();
         let mut written = [Vec::new()];
         write(&mut survey, || Ok(archive.as_bytes()), &expected, &plan, &mut written).unwrap();
         let [log] = written;
@@ -243,6 +244,74 @@ fn real_archives_make_the_tables_that_slony_made() {
     expect_success("the slony dialect", &site.apply(&log, "postgres"));
     assert_eq!(site.query("select id, v is null from t4 order by id"), "9|f\n10|t");
     assert_eq!(site.query("select count(*) from \"_shp\".sl_log_archive"), "0");
+}
+
+/// An archive of Slony-I 2.1, or of 1.2 without the line that sets the role.
+fn old_archive(counter: u64, has_role: bool, body: &str) -> String {
+    let role = if has_role { "set session_replication_role to replica;\n" } else { "" };
+    format!(
+        "{DASHES}\n-- Slony-I log shipping archive\n-- Node 1, Event 99\n{DASHES}\n{role}start transaction;\n\
+         select \"_c\".archiveTracking_offline('{counter}', '2026-11-20 21:41:14.173756+00');\n\
+         -- end of log archiving header\n{DASHES}\n-- start of Slony-I data\n{DASHES}\n{body}\n{DASHES}\n\
+         -- End Of Archive Log\n{DASHES}\ncommit;\nvacuum analyze \"_c\".sl_archive_tracking;\n"
+    )
+}
+
+#[test]
+fn statements_of_old_archives_are_applied_whatever_they_hold() {
+    let tables = "create table public.h (id int primary key, t text); create sequence public.h_seq;
+                  create table public.own (id int references public.h)";
+    let site = Site::new("c", 0, &["public.h"], tables);
+    let texts = [
+        HOSTILE,
+        "a;\nb",
+        "a;\ncommit;\nb",
+        "\n-- End Of Archive Log\n",
+        "\\! touch pwned",
+        "\n\\! touch pwned\n",
+        "\\",
+        "\\\\'",
+        "'; drop table h; --",
+        "E'\\'",
+        "$$",
+        ":own",
+        "\t\u{1}é",
+        "",
+    ];
+    let literal = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    let mut body = String::new();
+    for (id, text) in texts.iter().enumerate() {
+        writeln!(body, "insert into \"public\".\"h\" (\"id\",\"t\") values ('{id}',{});", literal(text))
+            .unwrap();
+        if id % 10 == 9 {
+            body.push('\n');
+        }
+    }
+    body += "insert into \"public\".\"other\" (id) values ('1');\n";
+    body += "select \"_c\".sequenceSetValue_offline(7,'123');\n";
+    site.apply_twice(&old_archive(1, true, &body), 1);
+    let found = site.query("select string_agg(t, E'\\x1e' order by id) from h");
+    assert_eq!(found.split('\u{1e}').collect::<Vec<_>>(), texts);
+    assert_eq!(site.query("select last_value from h_seq"), "123");
+
+    let body = format!(
+        "update only \"public\".\"h\" set \"t\"={} where \"id\"='0';\ndelete from only \"public\".\"h\" where \"id\"='1';\n",
+        literal("it's \\ new")
+    );
+    site.apply_twice(&old_archive(2, false, &body), 2);
+    assert_eq!(site.query("select t from h where id = 0"), "it's \\ new");
+    assert_eq!(site.query("select count(*) from h where id = 1"), "0");
+
+    let script = "-- DDL_SCRIPT\nset session_replication_role to local;\n\n\
+                  alter table public.h add column more text default 'a;b'; -- one column\n\
+                  update public.h set more = 'it''s' where id = 2\n\
+                  set session_replication_role to replica;\n";
+    site.apply_twice(&old_archive(3, true, script), 3);
+    assert_eq!(site.query("select more from h where id in (2, 3) order by id"), "it's\na;b");
+
+    site.apply_twice(&old_archive(4, true, "TRUNCATE TABLE ONLY \"public\".\"h\" CASCADE;\n"), 4);
+    assert_eq!(site.query("select count(*) from h"), "0");
+    assert_eq!(site.query("select to_regclass('public.pwned') is null"), "t");
 }
 
 #[test]

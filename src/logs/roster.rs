@@ -10,7 +10,7 @@ use crate::disk::{self, Identity};
 use crate::error::{Error, Result};
 use crate::ground::{self, Ground, read};
 use crate::model::Node;
-use crate::protocol::{Decisions, OpenRequest, Registry, read_names};
+use crate::protocol::{Decisions, Entry, OpenRequest, Registry, read_names};
 
 /// Every node.
 pub(super) type Sites = Arc<Vec<Arc<Site>>>;
@@ -31,8 +31,8 @@ impl Roster {
         let mut sites = Vec::new();
         let mut states = HashMap::new();
         let mut changed = false;
-        let named: HashMap<&str, &Path> =
-            registry.entries().filter_map(|entry| Some((entry.name()?, entry.list.as_path()))).collect();
+        let named: HashMap<&str, &Entry> =
+            registry.entries().filter_map(|entry| Some((entry.name()?, entry))).collect();
         for entry in registry.entries() {
             let name = entry.name().unwrap_or_default();
             let new_of = name.strip_suffix(".new");
@@ -45,17 +45,18 @@ impl Roster {
                     config.paths.registry.display()
                 ))
             })?;
-            let new_list = named.get(format!("{node}.new").as_str()).copied();
-            let paths = config.paths.site(&node, new_of.is_none().then_some(entry));
+            let new = named.get(format!("{node}.new").as_str()).copied();
+            let own = new_of.is_none().then_some(entry);
+            let paths = config.paths.site(&node, own);
             let files = [&paths.cuts, &paths.list, &paths.open_request, &paths.stopped, &paths.decisions];
-            let files = files.into_iter().map(PathBuf::as_path).chain(new_list);
+            let files = files.into_iter().map(PathBuf::as_path).chain(new.map(|new| new.list.as_path()));
             let state: Vec<_> = files.map(disk::state).collect();
             let before = self.read.get(&node).filter(|(before, _)| *before == state);
             let site = if let Some(site) = before.and_then(|(_, index)| self.sites.get(*index)) {
                 site.clone()
             } else {
                 changed = true;
-                Arc::new(read_site(config, &registry, &node)?)
+                Arc::new(read_site(config, &registry, &node, own, new)?)
             };
             changed |= before.is_some_and(|(_, index)| *index != sites.len());
             states.insert(node, (state, sites.len()));
@@ -83,9 +84,15 @@ impl Roster {
     }
 }
 
-fn read_site(config: &Config, registry: &Arc<Registry>, node: &Node) -> Result<Site> {
-    let ground = Ground::read(&config.paths, registry.clone(), node)?;
-    let new = match (registry.find(&format!("{node}.new")), ground.open.as_ref().and_then(OpenRequest::cut)) {
+fn read_site(
+    config: &Config,
+    registry: &Arc<Registry>,
+    node: &Node,
+    own: Option<&Entry>,
+    new: Option<&Entry>,
+) -> Result<Site> {
+    let ground = Ground::of_entry(&config.paths, registry.clone(), node, own)?;
+    let new = match (new, ground.open.as_ref().and_then(OpenRequest::cut)) {
         (None, _) => None,
         (Some(_), Some(cut)) => Some(New::Cut(cut.clone())),
         (Some(new), None) => {
