@@ -172,7 +172,9 @@ impl Reader {
     pub(super) fn pass(&mut self, window: &[u8], done: usize) {
         let passed = window.get(..done).unwrap_or_default();
         self.bytes += passed.len() as u64;
-        self.lines += memchr::memchr_iter(b'\n', passed).count() as u64;
+        if !self.ended() {
+            self.lines += memchr::memchr_iter(b'\n', passed).count() as u64;
+        }
     }
 
     /// Bytes of the windows before.
