@@ -254,8 +254,8 @@ impl Splitter {
             disk::remove(&site.paths.stopped)?;
             tracing::info!(node = %site.node, counter = %at, "the node goes on with the others");
         } else if outcome.count > 0 {
-            let why = stopped.why.clone();
-            disk::write(&site.paths.stopped, &Stopped { before: next, why }.write())?;
+            // What was decided was about the archive that it is past now.
+            disk::write(&site.paths.stopped, &Stopped { before: next, why: None }.write())?;
         }
         match outcome.failed {
             Some(error) => Err(error),
@@ -299,7 +299,7 @@ impl Splitter {
                 "the logs of the node stop: decide with `subscription_manager ddl {} {counter} --send` or `--skip`",
                 site.node
             );
-            disk::write(&site.paths.stopped, &Stopped { before: *counter, why }.write())?;
+            disk::write(&site.paths.stopped, &Stopped { before: *counter, why: Some(why) }.write())?;
         }
         Ok(())
     }
@@ -324,9 +324,9 @@ impl Splitter {
     }
 }
 
-/// Whether the statement that stopped a node has been decided about.
+/// Whether the statement that stopped a node has been decided about, or left behind.
 fn may_go_on(site: &Site, stopped: &Stopped) -> bool {
-    site.unrouted != Unrouted::Hold || site.decisions.at(stopped.before).is_some()
+    stopped.why.is_none() || site.unrouted != Unrouted::Hold || site.decisions.at(stopped.before).is_some()
 }
 
 /// The last archive of which a node has its part: its newest log, or else where its first list or its request begins.
