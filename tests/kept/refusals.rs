@@ -33,8 +33,8 @@ fn what_cannot_be_made_again_is_refused_with_its_reason() {
     says("nso", 5, 4, "`--from 5` comes after `--to 4`");
     says("nso", 1, 13, "nso has its part of archives up to 12: what comes after is for the splitter");
     fs::remove_file(place.at(&format!("archives/{}", log_name(7)))).unwrap();
-    says("nso", 7, 7, "archive 7");
-    says("nso", 7, 7, "is not there");
+    says("nso", 7, 7, "archive 7 is gone: `");
+    says("nso", 7, 7, "` is neither there nor in a bundle");
     fs::remove_file(place.at("work/split.counter")).unwrap();
     says("nso", 1, 1, "nso has its part of archives up to none yet");
 }
