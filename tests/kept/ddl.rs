@@ -153,7 +153,7 @@ fn a_second_statement_on_the_way_stops_it_again() {
 }
 
 #[test]
-fn an_archive_that_is_gone_holds_the_node_that_needs_it_and_no_other() {
+fn a_node_that_was_held_on_the_way_needs_no_second_word() {
     let place = stopped();
     let gone = format!("archives/{}", log_name(6));
     let text = place.read(&gone);
@@ -170,6 +170,26 @@ fn an_archive_that_is_gone_holds_the_node_that_needs_it_and_no_other() {
     // Archive 6 has nothing that is to be decided, and the word on 4 has been taken.
     place.split(8);
     place.assert_logs("nso", &logs(1..=8));
+}
+
+#[test]
+fn a_node_that_cannot_catch_up_does_not_hold_another() {
+    let place = stopped();
+    place.archives(9..=12);
+    place.archive(10, &undecided(10));
+    place.run(&["ddl", "mps", "4", "--skip"]);
+    place.split(12);
+    assert!(place.read("etc/mps.stopped").starts_with("before 10\n"));
+    fs::remove_file(place.at(&format!("archives/{}", log_name(6)))).unwrap();
+    place.run(&["ddl", "nso", "4", "--skip"]);
+    place.run(&["ddl", "mps", "10", "--send"]);
+    place.archives(13..=13);
+    let said = place.fails(&["split", "--until", "13"]);
+    assert!(said.contains("archive 6 has committed, but"), "{said}");
+    assert_eq!(place.counter(), 13);
+    place.assert_logs("nso", &logs(1..=5));
+    place.assert_logs("mps", &logs_with(1..=13, &[10]));
+    assert!(!place.at("etc/mps.stopped").exists());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod ddl;
 mod empty;
 mod killed;
 mod many;
+mod numbers;
 mod place;
 mod refusals;
 mod resplit;

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alarm;
 mod arrivals;
 mod bad_input;
 mod database;
@@ -15,6 +16,7 @@ mod flow;
 mod hostile;
 mod life;
 mod list;
+mod numbers;
 mod outcomes;
 mod packing;
 mod process;
@@ -41,6 +43,7 @@ const SUBJECTS: &[&str] = &[
     "restart",
     "hostile",
     "life",
+    "numbers",
 ];
 
 /// Series that take seconds to dump where a station says `dump_rate=300000`.
