@@ -22,6 +22,7 @@ mod packing;
 mod process;
 mod restart;
 mod splitter;
+mod stopped;
 mod supersede;
 mod tree;
 
