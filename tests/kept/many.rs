@@ -18,15 +18,15 @@ fn nodes_with_one_list_share_one_file() {
     for (number, name) in names.iter().enumerate() {
         place.write(&format!("etc/{name}.lst"), &lines(&[&series(number % LISTS), "many.nothing"]));
     }
-    let last = 3;
-    for counter in 1..=last {
+    let archives = 3;
+    for counter in 1..=archives {
         let rows: String = (0..LISTS).map(|list| row(&series(list), counter)).collect();
         place.archive(counter, &archive_of(counter, &rows));
     }
-    place.split(last);
+    place.split(archives);
     let tree = place.tree();
     let mut inodes: BTreeMap<(u64, usize), u64> = BTreeMap::new();
-    for counter in 1..=last {
+    for counter in 1..=archives {
         for (number, name) in names.iter().enumerate() {
             let there = &tree[&format!("site_logs/{name}/{}", log_name(counter))];
             let list = number % LISTS;
@@ -36,6 +36,6 @@ fn nodes_with_one_list_share_one_file() {
         }
     }
     let different: std::collections::BTreeSet<_> = inodes.values().collect();
-    assert_eq!(different.len(), LISTS * usize::try_from(last).unwrap());
+    assert_eq!(different.len(), LISTS * usize::try_from(archives).unwrap());
     assert_eq!(place.hidden(), Vec::<String>::new());
 }

@@ -203,9 +203,9 @@ impl Place {
         for path in names {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             if name.ends_with(".tar.gz") {
-                unpacked(&path).into_iter().for_each(|(member, text)| {
+                for (member, text) in unpacked(&path) {
                     logs.entry(member).or_insert(text);
-                });
+                }
             } else if !name.starts_with('.') {
                 logs.insert(name, fs::read_to_string(&path).unwrap());
             }
@@ -277,7 +277,7 @@ fn collect(root: &Path, directory: &Path, tree: &mut Tree) {
         }
         let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
         // Empty, and made by whoever comes first.
-        if name.ends_with(".lock") {
+        if path.extension().is_some_and(|ending| ending == "lock") {
             continue;
         }
         let there = There {

@@ -183,7 +183,9 @@ fn behind_a_fence_logs_are_made_where_they_wait() {
     };
     let damage = in_each(&[("nso", 9), ("nso.held", 11), ("nso.new", 10), ("nso.new", 12)]);
     let before = place.tree();
-    damage.iter().for_each(|path| fs::remove_file(place.at(path)).unwrap());
+    for path in &damage {
+        fs::remove_file(place.at(path)).unwrap();
+    }
     let at = |part: &str| place.at(&format!("site_logs/{part}")).display().to_string();
     let (nso, held, new) = (at("nso"), at("nso.held"), at("nso.new"));
     assert_eq!(
