@@ -14,6 +14,12 @@ pub async fn ddl(config: &Config, node: &Node, counter: Counter, decision: Decis
     let refused = |reason: String| Err(Error::Fatal(reason));
     match &ground.stopped {
         None => return refused(format!("the logs of {node} have not stopped: there is nothing to decide")),
+        Some(stopped) if stopped.why.is_none() => {
+            return refused(format!(
+                "the logs of {node} catch up from archive {}: there is nothing to decide",
+                stopped.before
+            ));
+        }
         Some(stopped) if stopped.before != counter => {
             return refused(format!(
                 "the logs of {node} stopped before archive {}, not {counter}",

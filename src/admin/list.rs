@@ -143,7 +143,8 @@ fn row_of(config: &Config, ground: &Ground, node: &Node) -> Result<Row> {
 
 fn stop_note(ground: &Ground, node: &Node) -> Option<String> {
     let stopped = ground.stopped.as_ref()?;
-    let (before, why) = (stopped.before, &stopped.why);
+    let before = stopped.before;
+    let Some(why) = &stopped.why else { return Some(format!("catching up from {before}")) };
     let command = format!("subscription_manager ddl {node} {before} --send|--skip");
     Some(format!("stopped before {before}: {why}; decide with `{command}`"))
 }

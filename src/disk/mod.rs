@@ -20,8 +20,8 @@ pub use observe::{
     read_optional, site_logs, size_and_time, state, take,
 };
 pub use publish::{
-    append, close_hidden, create_directory, create_hidden, link, link_or_copy, name_hidden, publish_created,
-    remove, remove_temporary, rename, sync_directory, sync_many, write, write_like,
+    append, close_hidden, create_directory, create_hidden, has_temporary, link, link_or_copy, name_hidden,
+    publish_created, remove, remove_temporary, rename, sync_directory, sync_many, write, write_like,
 };
 pub use shelf::{remove_all, shelf};
 pub use sink::{Made, Sink, tarball};

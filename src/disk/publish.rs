@@ -182,11 +182,19 @@ pub fn remove_temporary(directory: &Path) -> Result<()> {
     if !directory.is_dir() {
         return Ok(());
     }
-    for name in super::names(directory)?.iter().filter(|name| name.as_encoded_bytes().starts_with(TEMPORARY))
-    {
+    for name in super::names(directory)?.iter().filter(|name| is_temporary(name)) {
         remove(&directory.join(name))?;
     }
     Ok(())
+}
+
+/// Whether there is anything of that kind, of a process that was killed or one that is at work.
+pub fn has_temporary(directory: &Path) -> bool {
+    super::names(directory).is_ok_and(|names| names.iter().any(|name| is_temporary(name)))
+}
+
+fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMPORARY)
 }
 
 /// Gives a file a second name. As [`link_or_copy`], and quicker where nothing has that name.

@@ -11,6 +11,7 @@ use super::worker::Splitter;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::{ArchiveName, Counter, Node, SlonyNode};
+use crate::paths::shown;
 
 /// What came, or would come, of a site log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,8 +98,14 @@ impl Splitter {
             publish_all(prepared, &mut outcome)?;
         }
         let next = Counter::from_database((first.value() + count).cast_signed()).unwrap_or(first);
-        failed.map_or(Ok((next, changes)), Err)
+        failed.map_or(Ok((next, changes)), |error| Err(gone(error)))
     }
+}
+
+/// What has been split once is not waited for.
+fn gone(error: Error) -> Error {
+    let Error::Missing { counter, path } = error else { return error };
+    Error::Fatal(format!("archive {counter} is gone: `{}` is neither there nor in a bundle", shown(&path)))
 }
 
 /// The site logs that are there, singles or in bundles.

@@ -18,7 +18,7 @@ use crate::disk::{self, Lock, Packing};
 use crate::error::{Error, Result};
 use crate::ground::{self, Acknowledged, Ground, read};
 use crate::model::{ArchiveName, BundleName, Counter, Node, Shelf, SlonyNode};
-use crate::protocol::{Cuts, OpenRequest, Stopped, read_counter};
+use crate::protocol::{Cuts, OpenRequest, Registry, Stopped, read_counter};
 
 /// How many files are removed under one hold: a request, or the splitter, waits for no longer than that takes.
 const UNDER_ONE_HOLD: usize = 500;
@@ -78,6 +78,7 @@ impl Tidier {
         let _alone = self.lock(&self.config.paths.tidy_lock()).await?;
         let registry = ground::registry(&self.config.paths)?;
         let of_node = |entry: &crate::protocol::Entry| entry.name()?.parse::<Node>().ok();
+        self.clear(&registry).await;
         let sites = registry.entries().filter_map(of_node).map(Place::Site);
         let mut reports = Vec::new();
         for place in sites.chain([Place::Archives]) {
@@ -100,6 +101,23 @@ impl Tidier {
             }
         }
         Ok(reports)
+    }
+
+    /// Removes what a kill left where nodes get their logs, and where bundles are unpacked. Nobody else packs, and nobody
+    /// splits during the hold.
+    async fn clear(&self, registry: &Registry) {
+        let paths = &self.config.paths;
+        let mut directories = vec![paths.work_dir.clone()];
+        for entry in registry.entries() {
+            let node = entry.name().and_then(|name| name.parse::<Node>().ok());
+            directories.extend(node.map(|node| paths.site(&node, Some(entry)).held_directory));
+            directories.push(entry.directory.clone());
+        }
+        for directory in directories.into_iter().filter(|directory| disk::has_temporary(directory)) {
+            let removed = self.under_hold(move |_| disk::remove_temporary(&directory)).await;
+            // One file of a stranger's must not keep the others from their work.
+            removed.unwrap_or_else(|error| tracing::warn!(error = error.chain(), "passed over"));
+        }
     }
 
     /// Observe, decide, act, in one place.

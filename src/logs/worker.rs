@@ -126,8 +126,12 @@ impl Splitter {
     ) -> Result<u64> {
         match self.split_until(last, node, cancel).await {
             Err(error) if lacks_numbers(&error) => {
-                let learnt = gate.numbers().await?.map(|numbers| self.learn_numbers(numbers)).transpose()?;
-                if learnt == Some(true) { self.split_until(last, node, cancel).await } else { Err(error) }
+                let Some(numbers) = gate.numbers().await? else { return Err(error) };
+                if self.learn_numbers(numbers).await? {
+                    self.split_until(last, node, cancel).await
+                } else {
+                    Err(error)
+                }
             }
             done => done,
         }
@@ -224,15 +228,20 @@ impl Splitter {
                 None => Ok((outcome.count, true)),
             };
         }
+        let mut failed = None;
         for (index, site) in sites.iter().enumerate() {
             if let Some(stopped) = &site.stopped
                 && may_go_on(site, stopped)
                 && stopped.before <= at
             {
-                return self.catch_up(&sites, index, stopped, at, node);
+                match self.catch_up(&sites, index, stopped, at, node) {
+                    // What one of them lacks need not hold the others.
+                    Err(error) => failed = failed.or(Some(error)),
+                    done => return done,
+                }
             }
         }
-        Ok((0, false))
+        failed.map_or(Ok((0, false)), Err)
     }
 
     /// Gives a node that had stopped its part of what the others have already.
@@ -254,8 +263,8 @@ impl Splitter {
             disk::remove(&site.paths.stopped)?;
             tracing::info!(node = %site.node, counter = %at, "the node goes on with the others");
         } else if outcome.count > 0 {
-            let why = stopped.why.clone();
-            disk::write(&site.paths.stopped, &Stopped { before: next, why }.write())?;
+            // What was decided was about the archive that it is past now.
+            disk::write(&site.paths.stopped, &Stopped { before: next, why: None }.write())?;
         }
         match outcome.failed {
             Some(error) => Err(error),
@@ -298,7 +307,8 @@ impl Splitter {
 
     /// Learns numbers of sequences, beside those that are known: a sequence that is no longer replicated keeps its own.
     /// Returns whether any was new.
-    fn learn_numbers(&self, learnt: Numbers) -> Result<bool> {
+    async fn learn_numbers(&self, learnt: Numbers) -> Result<bool> {
+        let _hold = Lock::wait(&self.config.paths.hold()).await?;
         let before = self.numbers()?;
         let mut numbers = before.clone();
         numbers.extend(learnt);
@@ -319,14 +329,14 @@ fn stop(sites: &Sites, outcome: &Outcome) -> Result<()> {
             "the logs of the node stop: decide with `subscription_manager ddl {} {counter} --send` or `--skip`",
             site.node
         );
-        disk::write(&site.paths.stopped, &Stopped { before: *counter, why }.write())?;
+        disk::write(&site.paths.stopped, &Stopped { before: *counter, why: Some(why) }.write())?;
     }
     Ok(())
 }
 
-/// Whether the statement that stopped a node has been decided about.
+/// Whether the statement that stopped a node has been decided about, or left behind.
 fn may_go_on(site: &Site, stopped: &Stopped) -> bool {
-    site.unrouted != Unrouted::Hold || site.decisions.at(stopped.before).is_some()
+    stopped.why.is_none() || site.unrouted != Unrouted::Hold || site.decisions.at(stopped.before).is_some()
 }
 
 /// The last archive of which a node has its part: its newest log, or else where its first list or its request begins.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! before 1234                  the first archive of which the node has no part
-//! why line 17: ...             what an operator has to decide, in one line
+//! why line 17: ...             what an operator has to decide, in one line; without it the node catches up
 //! ```
 //!
 //! `<node>.ddl` has a line `COUNTER send` or `COUNTER skip` for each archive with statements that could not be routed. The
@@ -18,8 +18,8 @@ use crate::model::Counter;
 pub struct Stopped {
     /// The first archive of which it has no part.
     pub before: Counter,
-    /// What an operator has to decide.
-    pub why: String,
+    /// What an operator has to decide; `None`: nothing any more, the node catches up with the others.
+    pub why: Option<String>,
 }
 
 /// What an operator has decided about statements that could not be routed.
@@ -40,11 +40,11 @@ impl Stopped {
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let text = plain_text(bytes)?;
         let mut before = None;
-        let mut why = String::new();
+        let mut why = None;
         for (line, words) in lines(&text) {
             match key_value(words) {
                 ("before", value) => before = Counter::parse(value),
-                ("why", value) => value.clone_into(&mut why),
+                ("why", value) => why = Some(value.to_owned()),
                 (key, _) => return Err(Malformed::new(line, format!("`{key}` is not known here"))),
             }
         }
@@ -54,8 +54,10 @@ impl Stopped {
 
     /// Writes the file.
     pub fn write(&self) -> Vec<u8> {
-        let why: String = self.why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        format!("before {}\nwhy {why}\n", self.before).into_bytes()
+        let one_line =
+            |why: &String| why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+        let why = self.why.as_ref().map(|why| format!("why {}\n", one_line(why))).unwrap_or_default();
+        format!("before {}\n{why}", self.before).into_bytes()
     }
 }
 
@@ -112,10 +114,12 @@ mod tests {
 
     #[test]
     fn a_stop_comes_back_in_one_line() {
-        let stopped = Stopped { before: counter(12), why: "line 17: `x = 5` of a.b".into() };
-        assert_eq!(Stopped::parse(&stopped.write()), Ok(stopped));
-        let odd = Stopped { before: counter(12), why: "a\nbefore 7".into() };
-        assert_eq!(Stopped::parse(&odd.write()).unwrap().why, "a before 7");
+        for why in [Some("line 17: `x = 5` of a.b".to_owned()), None] {
+            let stopped = Stopped { before: counter(12), why };
+            assert_eq!(Stopped::parse(&stopped.write()), Ok(stopped));
+        }
+        let odd = Stopped { before: counter(12), why: Some("a\nbefore 7".into()) };
+        assert_eq!(Stopped::parse(&odd.write()).unwrap().why.as_deref(), Some("a before 7"));
         assert!(Stopped::parse(b"why x\n").is_err());
     }
 

@@ -91,7 +91,8 @@ fn check(node: &Node, open: &OpenRequest, ground: &Ground) -> Result<Request, St
             ));
         }
     }
-    if let Some(stopped) = &ground.stopped {
+    // Where a new site's logs have stopped, the request that this one takes the place of was the reason.
+    if let Some(stopped) = ground.stopped.as_ref().filter(|_| open.site == Site::Known) {
         return Err(format!(
             "the logs of {node} stop before archive {} until the operator of the data centre has decided about a statement there: ask again then",
             stopped.before

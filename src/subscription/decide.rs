@@ -201,6 +201,10 @@ pub fn roll_back(paths: &Paths, site: &SitePaths, registry: &Registry) -> Vec<St
         steps.extend(forget_stops(site));
     }
     steps.extend(remove_new(site));
+    // Of a new site nothing remains: what would, stops the next site of this name.
+    if !registry.entries().any(|entry| entry.directory == site.directory) {
+        steps.extend([Step::Remove(site.stopped.clone()), Step::Remove(site.decisions.clone())]);
+    }
     steps
 }
 

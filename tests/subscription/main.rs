@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alarm;
 mod arrivals;
 mod bad_input;
 mod database;
@@ -15,11 +16,13 @@ mod flow;
 mod hostile;
 mod life;
 mod list;
+mod numbers;
 mod outcomes;
 mod packing;
 mod process;
 mod restart;
 mod splitter;
+mod stopped;
 mod supersede;
 mod tree;
 
@@ -41,6 +44,7 @@ const SUBJECTS: &[&str] = &[
     "restart",
     "hostile",
     "life",
+    "numbers",
 ];
 
 /// Series that take seconds to dump where a station says `dump_rate=300000`.
