@@ -151,9 +151,10 @@ fn stop_note(ground: &Ground, node: &Node) -> Option<String> {
 
 /// What is wrong with the archives, a line each.
 fn alarms(config: &Config) -> Result<Vec<String>> {
-    let changed = alarm::changed(config)?.into_iter().map(|counter| {
+    let changed = alarm::changed(config)?.into_iter().map(|name| {
         format!(
-            "archive {counter} has changed since it was split: the sites have its old content; compare with `resplit --dry-run`"
+            "archive {} has changed since it was split: the sites have its old content; compare with `resplit --dry-run`",
+            name.counter
         )
     });
     let missing = alarm::missing(config)?.map(|counter| {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::disk::{self, Hint};
 use crate::error::{Error, Result};
 use crate::logs::{Committed, Gate, Splitter, alarm};
-use crate::model::Counter;
+use crate::model::ArchiveName;
 
 /// slon names an archive before it commits: after a hint the committed counter is asked for that often...
 const ASKS: u32 = 8;
@@ -59,7 +59,7 @@ struct Splitting {
     /// Since when an archive is missing.
     missing: Option<Instant>,
     /// Archives that have changed after they were split.
-    alarmed: BTreeSet<Counter>,
+    alarmed: BTreeSet<ArchiveName>,
     /// When that was looked for.
     looked: Option<Instant>,
 }
@@ -137,10 +137,10 @@ impl Splitting {
         });
         match looked.await {
             Ok(Ok(changed)) => {
-                for counter in changed {
-                    if self.alarmed.insert(counter) {
+                for name in changed {
+                    if self.alarmed.insert(name) {
                         tracing::error!(
-                            %counter,
+                            counter = %name.counter,
                             "the archive has changed since it was split: the sites have its old content; `resplit --dry-run` compares"
                         );
                     }

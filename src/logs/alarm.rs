@@ -6,32 +6,37 @@ use crate::disk;
 use crate::error::Result;
 use crate::ground::read;
 use crate::model::{ArchiveName, Counter};
-use crate::protocol::{Seen, read_counter, read_seen};
+use crate::protocol::{Seen, read_counter, read_counters, read_seen};
 
-/// How many archives are remembered after they were split.
+/// How many archives are remembered after they were split, at least.
 const REMEMBERED: usize = 1000;
 
-/// Archives that are not what they were when they were split. Their nodes have the old content: slon has written a number
-/// anew, or somebody has changed a file.
-pub fn changed(config: &Config) -> Result<Vec<Counter>> {
+/// Archives that are not what they were when they were split, or that were taken as empty and are there now. Their nodes
+/// have the old content: slon has written a number anew, or somebody has changed a file.
+pub fn changed(config: &Config) -> Result<Vec<ArchiveName>> {
     let Some(archive_dir) = &config.paths.archive_dir else { return Ok(Vec::new()) };
     let seen = disk::read_optional(&config.paths.seen())?.map(|bytes| read_seen(&bytes)).unwrap_or_default();
-    let remembered = seen.get(seen.len().saturating_sub(REMEMBERED)..).unwrap_or_default();
+    let empty = read(&config.paths.accepted_empty(), read_counters)?.unwrap_or_default();
+    let ours = |node| match (config.slony_node, seen.last()) {
+        (Some(ours), _) => node == ours,
+        (None, Some(seen)) => node == seen.name.node,
+        (None, None) => true,
+    };
     let mut changed = Vec::new();
     for name in disk::names(archive_dir)? {
         let Some(name) = name.to_str().and_then(|name| name.parse::<ArchiveName>().ok()) else { continue };
-        if config.slony_node.is_some_and(|node| node != name.node) {
-            continue;
-        }
-        let Ok(at) = remembered.binary_search_by_key(&name.counter, |seen| seen.counter) else { continue };
-        if let Some(seen) = remembered.get(at)
-            && differs(&archive_dir.join(name.to_string()), seen)?
-        {
-            changed.push(name.counter);
+        let differs = match seen.binary_search_by_key(&name, |seen| seen.name) {
+            Ok(at) => match seen.get(at) {
+                Some(seen) => differs(&archive_dir.join(name.to_string()), seen)?,
+                None => false,
+            },
+            Err(_) => ours(name.node) && empty.contains(&name.counter),
+        };
+        if differs {
+            changed.push(name);
         }
     }
     changed.sort_unstable();
-    changed.dedup();
     Ok(changed)
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempPath;
@@ -19,6 +19,9 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::{ArchiveName, Counter, SlonyNode};
 use crate::protocol::Seen;
+
+/// How many archives are put on disk together, if so many are ready.
+const TOGETHER: usize = 8;
 
 /// What is to be split, and for whom.
 pub(super) struct Batch<'a> {
@@ -72,22 +75,28 @@ impl Batch<'_> {
     /// Splits. Under the hold. The order of what reaches the disk: the site logs, their names; what the caller writes down
     /// of it comes after. A kill anywhere in between makes the same bytes again.
     pub(super) fn run(&self, cached: &mut Option<Arc<Routing>>) -> Outcome {
-        let mut outcome = Outcome::default();
-        let (prepared, failed) = self.prepare_all(cached);
-        outcome.failed = failed;
-        let published = publish_all(prepared, &mut outcome);
-        outcome.failed = outcome.failed.or(published.err());
+        let mut publisher = Publisher::default();
+        let failed = self.prepare(cached, &mut |ready| publisher.take(ready));
+        let mut outcome = publisher.end();
+        outcome.failed = failed.or(outcome.failed);
         outcome
     }
 
-    /// Prepares one archive after the other, with as many threads as there are cores. Returns those before the first that
-    /// failed, and why that did.
-    pub(super) fn prepare_all(&self, cached: &mut Option<Arc<Routing>>) -> (Vec<Prepared>, Option<Error>) {
+    /// Prepares one archive after the other, with as many threads as there are cores, and hands over what is ready in the
+    /// order of the counters, some at a time: while one thread waits for the disk the others go on. Ends at the first that
+    /// fails, and says why it did.
+    pub(super) fn prepare(
+        &self,
+        cached: &mut Option<Arc<Routing>>,
+        take: &mut dyn FnMut(Vec<Prepared>) -> Result<()>,
+    ) -> Option<Error> {
         let begun = Instant::now();
         let next = AtomicU64::new(self.first.value());
         let stop = AtomicBool::new(false);
         let routing = Mutex::new(cached.take());
-        let results = Mutex::new(BTreeMap::new());
+        let threads = self.threads();
+        let (ready, news) =
+            (Mutex::new(Ready { results: BTreeMap::new(), working: threads }), Condvar::new());
         let work = || {
             let mut buffer = Vec::new();
             while !stop.load(Ordering::Relaxed) && begun.elapsed() < self.limit {
@@ -96,29 +105,31 @@ impl Batch<'_> {
                 else {
                     break;
                 };
-                let prepared = self.prepare(counter, self.routing(&routing, counter), &mut buffer);
-                if prepared.is_err() {
+                let result = self.prepare_one(counter, self.routing(&routing, counter), &mut buffer);
+                if result.is_err() {
                     stop.store(true, Ordering::Relaxed);
                 }
-                results.lock().unwrap_or_else(PoisonError::into_inner).insert(counter, prepared);
+                lock(&ready).results.insert(counter, result);
+                news.notify_one();
             }
+            lock(&ready).working -= 1;
+            news.notify_one();
         };
-        let threads = self.threads();
-        std::thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
+        let mut failed = None;
+        if threads == 1 {
             work();
-        });
-        *cached = routing.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut prepared = Vec::new();
-        for (_, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            match result {
-                Ok(one) => prepared.push(one),
-                Err(error) => return (prepared, Some(error)),
-            }
+            failed = hand_over(&ready, &news, self.first, take);
+        } else {
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(work);
+                }
+                failed = hand_over(&ready, &news, self.first, take);
+                stop.store(true, Ordering::Relaxed);
+            });
         }
-        (prepared, None)
+        *cached = routing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed
     }
 
     /// One for each core, but no more than there are archives.
@@ -158,7 +169,7 @@ impl Batch<'_> {
     }
 
     /// Writes the site logs of an archive under hidden names.
-    fn prepare(&self, counter: Counter, routing: Arc<Routing>, buffer: &mut Vec<u8>) -> Result<Prepared> {
+    fn prepare_one(&self, counter: Counter, routing: Arc<Routing>, buffer: &mut Vec<u8>) -> Result<Prepared> {
         let name = ArchiveName { node: self.slony_node, counter };
         let fault = |source| Error::Archive { counter, source };
         let expected = Expected { cluster: &self.config.cluster, name };
@@ -172,7 +183,7 @@ impl Batch<'_> {
         let mut survey = surveyed.map_err(fault)?;
         let seen = match &archive {
             Archive::File(_, bytes, modified) if *bytes == survey.bytes => {
-                Some(Seen { counter, bytes: *bytes, modified: *modified, digest: survey.digest })
+                Some(Seen { name, bytes: *bytes, modified: *modified, digest: survey.digest })
             }
             Archive::File(..) => {
                 return Err(Error::Stopped(format!("archive {counter} changes while it is read")));
@@ -197,29 +208,89 @@ impl Batch<'_> {
     }
 }
 
-/// Puts the site logs on disk and gives them their names, archive by archive.
-pub(super) fn publish_all(prepared: Vec<Prepared>, outcome: &mut Outcome) -> Result<()> {
-    let files = prepared.iter().flat_map(|one| &one.logs).map(|(file, _)| &**file);
-    disk::sync_many(files)?;
-    let mut touched = HashSet::new();
-    let mut stopped = HashSet::new();
-    let mut named = Ok(());
-    for one in prepared {
-        for stop in &one.stops {
-            if stopped.insert(stop.node) {
-                outcome.stops.push((stop.node, one.name.counter, stop.clone()));
+/// Archives that are prepared and not handed over yet.
+struct Ready {
+    results: BTreeMap<Counter, Result<Prepared>>,
+    /// Threads that go on preparing.
+    working: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands over what is ready, in the order of the counters from `first` on, until nothing more comes or one has failed.
+fn hand_over(
+    ready: &Mutex<Ready>,
+    news: &Condvar,
+    first: Counter,
+    take: &mut dyn FnMut(Vec<Prepared>) -> Result<()>,
+) -> Option<Error> {
+    let mut next = first;
+    loop {
+        let mut group = Vec::new();
+        let mut failed = None;
+        let mut waiting = lock(ready);
+        let ended = loop {
+            while let (None, Some(result)) = (&failed, waiting.results.remove(&next)) {
+                next = next.next();
+                match result {
+                    Ok(one) => group.push(one),
+                    Err(error) => failed = Some(error),
+                }
             }
+            let ended = waiting.working == 0 || failed.is_some();
+            if ended || group.len() >= TOGETHER {
+                break ended;
+            }
+            waiting = news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(waiting);
+        if let Err(error) = take(group) {
+            return Some(error);
         }
-        let (counter, seen) = (one.name.counter, one.seen);
-        named = publish(one, &stopped, &mut touched);
-        if named.is_err() {
-            break;
+        if ended {
+            return failed;
         }
-        tracing::debug!(%counter, "split");
-        outcome.count += 1;
-        outcome.seen.extend(seen);
     }
-    disk::sync_many(touched.iter().map(PathBuf::as_path)).and(named)
+}
+
+/// Puts site logs on disk and gives them their names, archive by archive.
+#[derive(Default)]
+pub(super) struct Publisher {
+    outcome: Outcome,
+    /// Directories with new names in them.
+    touched: HashSet<PathBuf>,
+    /// Nodes that get no more.
+    stopped: HashSet<usize>,
+}
+
+impl Publisher {
+    /// The next archives in the order of their counters.
+    pub(super) fn take(&mut self, ready: Vec<Prepared>) -> Result<()> {
+        disk::sync_many(ready.iter().flat_map(|one| &one.logs).map(|(file, _)| &**file))?;
+        for one in ready {
+            for stop in &one.stops {
+                if self.stopped.insert(stop.node) {
+                    self.outcome.stops.push((stop.node, one.name.counter, stop.clone()));
+                }
+            }
+            let (counter, seen) = (one.name.counter, one.seen);
+            publish(one, &self.stopped, &mut self.touched)?;
+            tracing::debug!(%counter, "split");
+            self.outcome.count += 1;
+            self.outcome.seen.extend(seen);
+        }
+        Ok(())
+    }
+
+    /// All names are on disk; nothing was split if they are not.
+    pub(super) fn end(mut self) -> Outcome {
+        if let Err(error) = disk::sync_many(self.touched.iter().map(PathBuf::as_path)) {
+            self.outcome = Outcome { failed: Some(error), ..Outcome::default() };
+        }
+        self.outcome
+    }
 }
 
 /// Gives each content of an archive its names: the first by rename, the others as links. Nodes that have stopped get none.

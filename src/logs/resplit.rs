@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::archives::Archives;
-use super::batch::{Batch, Outcome, Prepared, publish_all};
+use super::batch::{Batch, Prepared, Publisher};
 use super::worker::Splitter;
 use crate::disk;
 use crate::error::{Error, Result};
@@ -79,27 +79,30 @@ impl Splitter {
             last,
             limit: super::worker::UNDER_ONE_HOLD,
         };
-        let (mut prepared, failed) = batch.prepare_all(&mut None);
-        let stop = prepared.iter().find_map(|one| Some((one.name.counter, one.stops.first()?)));
-        if let Some((counter, stop)) = stop {
-            return Err(Error::Fatal(format!(
-                "archive {counter} has a statement that nobody has decided about: line {}: {}",
-                stop.line, stop.why
-            )));
-        }
         let mut there = There { scratch: self.config().paths.work_dir.clone(), shelves: HashMap::new() };
+        let mut publisher = Publisher::default();
         let mut changes = Vec::new();
-        for one in &mut prepared {
-            there.compare(one, &mut changes)?;
-        }
-        let count = prepared.len() as u64;
-        if !dry {
-            let mut outcome = Outcome::default();
-            publish_all(prepared, &mut outcome)?;
-        }
-        let next = Counter::from_database((first.value() + count).cast_signed()).unwrap_or(first);
+        let mut next = first;
+        let failed = batch.prepare(&mut None, &mut |mut ready| {
+            for one in &mut ready {
+                decided(one)?;
+                there.compare(one, &mut changes)?;
+                next = one.name.counter.next();
+            }
+            if dry { Ok(()) } else { publisher.take(ready) }
+        });
+        let failed = publisher.end().failed.or(failed);
         failed.map_or(Ok((next, changes)), |error| Err(gone(error)))
     }
+}
+
+/// Nothing is decided here: an archive that would stop the node is for the splitter.
+fn decided(prepared: &Prepared) -> Result<()> {
+    let Some(stop) = prepared.stops.first() else { return Ok(()) };
+    Err(Error::Fatal(format!(
+        "archive {} has a statement that nobody has decided about: line {}: {}",
+        prepared.name.counter, stop.line, stop.why
+    )))
 }
 
 /// What has been split once is not waited for.

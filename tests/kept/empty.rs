@@ -75,6 +75,10 @@ fn an_empty_archive_gives_every_node_a_log() {
     fs::remove_file(place.at("work/split.counter")).unwrap();
     place.split(8);
     place.assert_logs("nso", &expected(1..=8, X));
+    // It comes all the same: the sites do not have it.
+    assert!(!place.run(&["list"]).contains("archive 6"));
+    place.write(&format!("archives/{}", log_name(6)), &archive(6));
+    assert!(place.run(&["list"]).contains("archive 6 has changed since it was split"));
 }
 
 #[test]
@@ -90,6 +94,11 @@ fn postgresql_applies_the_log_of_an_empty_archive() {
     ));
     let without_host = place.read("manager.cfg").replacen("pg_host=", "#", 1);
     place.write("manager.cfg", &without_host);
+    // The database of a log-shipping node knows its sequences.
+    server.execute(
+        "site",
+        "create schema _jsoc; create table _jsoc.sl_sequence (seq_id int, seq_nspname name, seq_relname name)",
+    );
     server.execute("site", &place.run(&["offline-sql", "nso"]));
     server.execute(
         "site",
