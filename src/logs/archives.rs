@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::header;
+use super::spelling::header;
 use crate::config::Config;
 use crate::disk::{self, File};
 use crate::error::{Error, Result};

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::array;
-use super::legacy;
 use super::master;
-use super::row::{Row, series_key};
-use super::script;
+use super::spelling::array;
+use super::spelling::legacy;
+use super::spelling::row::{Row, series_key};
+use super::spelling::script;
 use super::statement::{Key, Subject};
 
 /// Names are looked up as the archive spells them; only the first time they are decoded.

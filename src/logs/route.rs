@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::copy_text::escape;
-use super::row::series_key;
-use super::sequence_line::pasted_key;
+use super::spelling::copy_text::escape;
+use super::spelling::row::series_key;
+use super::spelling::sequence_line::pasted_key;
 use crate::model::{Dialect, Sequence, Series, SeriesList, Unrouted};
 
 /// A directory that gets a site log of every archive.

@@ -4,10 +4,10 @@
 //! without special rights: it stops at the first error, so that psql never reads rows as SQL, and it calls a function
 //! that only our offline objects have before any row. Both end with [`EOL`], which deployed clients look for.
 
-use super::header::{self, DASHES, Header};
-use super::legacy::{self, Legacy};
 use super::reader::Format;
-use super::sequence_line;
+use super::spelling::header::{self, DASHES, Header};
+use super::spelling::legacy::{self, Legacy};
+use super::spelling::sequence_line;
 use crate::model::{Dialect, Sequence, quote_literal};
 
 /// The last line: a client that sees it has the whole file.

@@ -1,6 +1,6 @@
 //! What stands in an archive, and the rule that says who gets it.
 
-use super::script::Names;
+use super::spelling::script::Names;
 
 /// Every kind of statement that an archive may hold; [`Statement::audience`] says who gets it, and PROTOCOL.md ("Who gets
 /// what") the same in prose.
@@ -102,7 +102,7 @@ pub struct Key(pub(super) u32);
 /// What decides who gets a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A table, spelled as by [`super::row::series_key`]: nodes that have it.
+    /// A table, spelled as by `spelling::row::series_key`: nodes that have it.
     Table(Vec<u8>),
     /// All of a DRMS master table, of which nodes have the rows of their series: nodes that have the table itself. It
     /// cannot be told for others that have series in its schema.
@@ -114,7 +114,7 @@ pub enum Subject {
         /// The series that the row describes.
         series: Vec<u8>,
     },
-    /// A sequence, spelled as slon pastes it ([`super::sequence_line::pasted_key`]): nodes that have it.
+    /// A sequence, spelled as slon pastes it (`spelling::sequence_line::pasted_key`): nodes that have it.
     Sequence(Vec<u8>),
     /// The same by the number of Slony-I before 2.2.
     SequenceNumber(u32),

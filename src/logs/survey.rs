@@ -5,9 +5,9 @@ use std::io::Read;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::fault::SplitError;
-use super::header::{Expected, Header};
 use super::keys::Keys;
 use super::reader::{Depth, Format, Reader};
+use super::spelling::header::{Expected, Header};
 use super::statement::Found;
 use super::window::{WINDOW, Window};
 

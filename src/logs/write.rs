@@ -6,10 +6,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::fault::{ArchiveFault, SplitError};
 use super::gather::{Gather, Piece};
-use super::header::Expected;
-use super::legacy;
 use super::plan::{Plan, Share};
 use super::reader::{Depth, Reader};
+use super::spelling::header::Expected;
+use super::spelling::legacy;
 use super::statement::{Found, Key, Statement};
 use super::survey::{Survey, windows};
 use super::{master, site_log};

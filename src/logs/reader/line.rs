@@ -1,11 +1,11 @@
 //! Statements that slon writes in one line, whatever the format.
 
 use super::super::fault::{ArchiveFault, excerpt};
-use super::super::header::{self, DASHES};
-use super::super::row::COLUMNS;
-use super::super::sequence_line;
+use super::super::spelling::header::{self, DASHES};
+use super::super::spelling::row::COLUMNS;
+use super::super::spelling::sequence_line;
+use super::super::spelling::table_copy::{self, TableCopy};
 use super::super::statement::{Found, Statement};
-use super::super::table_copy::{self, TableCopy};
 use super::text::Text;
 use super::{Format, Next, Place, Reader, Step};
 

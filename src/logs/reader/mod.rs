@@ -7,15 +7,15 @@ mod text;
 
 use std::cell::Cell;
 
-use super::copy_text;
 use super::fault::{ArchiveFault, excerpt};
-use super::header::{self, Expected, Header};
 use super::keys::{Keys, script_of_row};
-use super::lines::ends;
-use super::row::{Command, Row};
-use super::sequence_line;
+use super::spelling::copy_text;
+use super::spelling::header::{self, Expected, Header};
+use super::spelling::lines::ends;
+use super::spelling::row::{Command, Row};
+use super::spelling::sequence_line;
+use super::spelling::table_copy;
 use super::statement::{Found, Key, Statement};
-use super::table_copy;
 use text::Text;
 
 /// How closely rows are looked at.

@@ -1,8 +1,8 @@
 //! Statements of the old formats, and of scripts.
 
 use super::super::fault::{ArchiveFault, excerpt};
-use super::super::header::DASHES;
-use super::super::legacy::{self, Legacy};
+use super::super::spelling::header::DASHES;
+use super::super::spelling::legacy::{self, Legacy};
 use super::super::statement::{Found, Statement};
 use super::text::Text;
 use super::{Format, Next, Reader, Step};

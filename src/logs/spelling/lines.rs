@@ -1,9 +1,9 @@
 //! Lines of the frame of an archive, each at its number.
 
-use super::fault::{ArchiveFault, excerpt};
+use super::super::fault::{ArchiveFault, excerpt};
 
 /// Reads a text line by line.
-pub(super) struct Lines<'a> {
+pub(in crate::logs) struct Lines<'a> {
     text: &'a [u8],
     /// Where the next line begins.
     at: usize,
@@ -13,22 +13,22 @@ pub(super) struct Lines<'a> {
 
 /// A line of an archive.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
+pub(in crate::logs) struct Line<'a> {
     /// From 1.
-    pub(super) number: u64,
+    pub(in crate::logs) number: u64,
     /// With the line feed, which only the last line of a broken archive lacks.
-    pub(super) bytes: &'a [u8],
+    pub(in crate::logs) bytes: &'a [u8],
 }
 
 impl<'a> Line<'a> {
     /// The line without its line feed; a fault if the archive ends before or in it.
-    pub(super) fn whole(&self, expected: &str) -> Result<&'a [u8], ArchiveFault> {
+    pub(in crate::logs) fn whole(&self, expected: &str) -> Result<&'a [u8], ArchiveFault> {
         self.bytes.strip_suffix(b"\n").ok_or_else(|| ends(self.number, self.bytes, expected))
     }
 }
 
 /// The archive ends in this line, of which `cut` is there.
-pub(super) fn ends(line: u64, cut: &[u8], expected: &str) -> ArchiveFault {
+pub(in crate::logs) fn ends(line: u64, cut: &[u8], expected: &str) -> ArchiveFault {
     let what = match cut {
         [] => format!("the archive ends here, expected {expected}; hint: slon did not write it whole"),
         cut => format!("the archive ends within this line, expected {expected}: `{}`", excerpt(cut)),
@@ -38,24 +38,24 @@ pub(super) fn ends(line: u64, cut: &[u8], expected: &str) -> ArchiveFault {
 
 impl<'a> Lines<'a> {
     /// The lines of a text whose first has this number.
-    pub(super) fn new(text: &'a [u8], number: u64) -> Self {
+    pub(in crate::logs) fn new(text: &'a [u8], number: u64) -> Self {
         Self { text, at: 0, number }
     }
 
     /// Bytes returned so far.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::logs) fn bytes(&self) -> usize {
         self.at
     }
 
     /// The bytes of the next line.
-    pub(super) fn peek(&self) -> &'a [u8] {
+    pub(in crate::logs) fn peek(&self) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
         rest.get(..length).unwrap_or_default()
     }
 
     /// The next line. At the end its bytes are empty.
-    pub(super) fn next(&mut self) -> Line<'a> {
+    pub(in crate::logs) fn next(&mut self) -> Line<'a> {
         let line = Line { number: self.number, bytes: self.peek() };
         self.at += line.bytes.len();
         self.number += 1;
