@@ -175,7 +175,7 @@ fn the_protocol_page_names_every_kind_of_file() {
     for name in ["<node>.counter", "slony_counter.txt", "slony_logs_<first>-<last>.tar.gz"] {
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }
-    for ending in [".lst", ".cuts", ".new.lst", ".new.cut"] {
+    for ending in [".lst", ".cuts", ".new.lst", ".new.cut", ".stopped", ".ddl"] {
         assert!(page.contains(&format!("`<node>{ending}`")), "{ending}");
     }
 }
