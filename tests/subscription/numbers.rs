@@ -48,7 +48,8 @@ fn the_database_says_once_which_sequences_the_numbers_are() {
     site.answer(&station, true);
     feed.until(&station, first);
     assert!(!station.has("work/sequences"));
-    assert_eq!(asked(), 0);
+    // The SQL of the request holds those of its series.
+    let before = asked();
     let (ours, others) = (number_of("numbers", "a_seq"), number_of("hmi", "m_45s_seq"));
     station.wait_for("archives", || (cluster().archiver_counter() >= first + 4).then_some(()));
 
@@ -58,7 +59,7 @@ fn the_database_says_once_which_sequences_the_numbers_are() {
     };
     put(first + 1, ours, 8001);
     feed.until(&station, first + 1);
-    assert_eq!(asked(), 1);
+    assert_eq!(asked(), before + 1);
     let known = station.read("work/sequences");
     for line in [format!("{ours} numbers.a_seq\n"), format!("{others} hmi.m_45s_seq\n")] {
         assert!(known.contains(&line), "{known}");
@@ -73,7 +74,7 @@ fn the_database_says_once_which_sequences_the_numbers_are() {
     feed.until(&station, first + 3);
     site.apply_logs(&station);
     assert_eq!(site.query("select last_value from numbers.a_seq"), "8002");
-    assert_eq!((asked(), station.read("work/sequences")), (1, known.clone()));
+    assert_eq!((asked(), station.read("work/sequences")), (before + 1, known.clone()));
 
     // A sequence that is no longer replicated: its number is said by hand.
     put(first + 4, 999_999, 8003);
