@@ -197,13 +197,10 @@ pub fn roll_back(paths: &Paths, site: &SitePaths, registry: &Registry) -> Vec<St
     if without != *registry {
         steps.push(Step::Write { path: paths.registry.clone(), bytes: without.write() });
     }
-    if registry.entries().all(|entry| entry.directory != site.directory) {
-        steps.extend(forget_stops(site));
-    }
     steps.extend(remove_new(site));
     // Of a new site nothing remains: what would, stops the next site of this name.
-    if !registry.entries().any(|entry| entry.directory == site.directory) {
-        steps.extend([Step::Remove(site.stopped.clone()), Step::Remove(site.decisions.clone())]);
+    if registry.entries().all(|entry| entry.directory != site.directory) {
+        steps.extend(forget_stops(site));
     }
     steps
 }
