@@ -91,20 +91,20 @@ impl Batch<'_> {
         take: &mut dyn FnMut(Vec<Prepared>) -> Result<()>,
     ) -> Option<Error> {
         let begun = Instant::now();
-        let next = AtomicU64::new(self.first.value());
+        let taken = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
         let routing = Mutex::new(cached.take());
         let threads = self.threads();
         let (ready, news) =
             (Mutex::new(Ready { results: BTreeMap::new(), working: threads }), Condvar::new());
         let work = || {
+            let _working = Working { ready: &ready, news: &news };
             let mut buffer = Vec::new();
             while !stop.load(Ordering::Relaxed) && begun.elapsed() < self.limit {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(counter) = Counter::from_database(at.cast_signed()).filter(|at| *at <= self.last)
-                else {
+                let counter = self.first.plus(taken.fetch_add(1, Ordering::Relaxed));
+                if counter > self.last {
                     break;
-                };
+                }
                 let result = self.prepare_one(counter, self.routing(&routing, counter), &mut buffer);
                 if result.is_err() {
                     stop.store(true, Ordering::Relaxed);
@@ -112,8 +112,6 @@ impl Batch<'_> {
                 lock(&ready).results.insert(counter, result);
                 news.notify_one();
             }
-            lock(&ready).working -= 1;
-            news.notify_one();
         };
         let mut failed = None;
         if threads == 1 {
@@ -139,7 +137,7 @@ impl Batch<'_> {
     }
 
     fn routing(&self, cached: &Mutex<Option<Arc<Routing>>>, counter: Counter) -> Arc<Routing> {
-        let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = lock(cached);
         match &*cached {
             Some(routing) if (routing.range.0..routing.range.1).contains(&counter) => routing.clone(),
             _ => {
@@ -213,6 +211,19 @@ struct Ready {
     results: BTreeMap<Counter, Result<Prepared>>,
     /// Threads that go on preparing.
     working: u64,
+}
+
+/// Ends with the work of a thread, also where that breaks: who waits for what it prepares must not wait for ever.
+struct Working<'r> {
+    ready: &'r Mutex<Ready>,
+    news: &'r Condvar,
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        lock(self.ready).working -= 1;
+        self.news.notify_one();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -321,4 +332,34 @@ fn touch(touched: &mut HashSet<PathBuf>, directory: &Path) {
 /// Whether an archive cannot be split because of numbers that are not known yet.
 pub(super) fn lacks_numbers(error: &Error) -> bool {
     matches!(error, Error::Archive { source: SplitError::Numbers { .. }, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_breaks_is_not_waited_for() {
+        let ready = Mutex::new(Ready { results: BTreeMap::new(), working: 2 });
+        let news = Condvar::new();
+        let first = Counter::default();
+        let mut taken = 0;
+        let failed = std::thread::scope(|scope| {
+            let broken = scope.spawn(|| {
+                let _working = Working { ready: &ready, news: &news };
+                panic!("while it prepares the first archive");
+            });
+            scope.spawn(|| {
+                let _working = Working { ready: &ready, news: &news };
+                lock(&ready).results.insert(first.next(), Err(Error::Cancelled));
+            });
+            let failed = hand_over(&ready, &news, first, &mut |group| {
+                taken += group.len();
+                Ok(())
+            });
+            assert!(broken.join().is_err());
+            failed
+        });
+        assert!(failed.is_none() && taken == 0, "what comes behind the gap is not handed over");
+    }
 }

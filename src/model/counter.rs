@@ -32,6 +32,12 @@ impl Counter {
         Self(self.0 + 1)
     }
 
+    /// The counter so many after this one, [`Counter::LAST`] at the most.
+    #[must_use]
+    pub fn plus(self, count: u64) -> Self {
+        Self(self.0.saturating_add(count)).min(Self::LAST)
+    }
+
     /// The counter before this one; zero has none and stays.
     #[must_use]
     pub fn previous(self) -> Self {
