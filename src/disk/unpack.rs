@@ -33,7 +33,9 @@ impl Archives {
             return Ok(Some(file));
         }
         let holds = |bundle: &BundleName| bundle.contains(name.counter);
-        if !self.unpacked.as_ref().is_some_and(|(bundle, _)| holds(bundle)) {
+        // Whoever clears hidden files away may take what was unpacked, between two holds.
+        let is_here = |(bundle, unpacked): &(BundleName, TempDir)| holds(bundle) && unpacked.path().is_dir();
+        if !self.unpacked.as_ref().is_some_and(is_here) {
             let listed = names(&self.directory)?;
             let Some(bundle) = listed.iter().filter_map(|name| name.to_str()?.parse().ok()).find(holds)
             else {
@@ -99,6 +101,10 @@ mod tests {
             assert_eq!(io::read_to_string(&mut file).unwrap(), format!("archive {value}"));
             assert!(fs::read_dir(&scratch).unwrap().count() <= 1, "one bundle at a time");
         }
+        // What was unpacked is cleared away meanwhile.
+        crate::disk::remove_temporary(&scratch).unwrap();
+        assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
+        assert!(archives.open(name(1)).unwrap().is_some());
         assert!(archives.open(name(6)).unwrap().is_none());
         fs::write(at(2), "split anew").unwrap();
         let mut file = archives.open(name(2)).unwrap().unwrap();

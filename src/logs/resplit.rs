@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::archives::Archives;
 use super::batch::{Batch, Prepared, Publisher};
 use super::worker::Splitter;
+use crate::config::Config;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::{ArchiveName, Counter, Node, SlonyNode};
@@ -53,6 +55,7 @@ impl Splitter {
         node: &Node,
         slony_node: SlonyNode,
         (first, last): (Counter, Counter),
+        shelves: &Shelves,
         dry: bool,
     ) -> Result<(Counter, Vec<Resplit>)> {
         let sites = self.sites()?;
@@ -67,10 +70,9 @@ impl Splitter {
                 "{node} has its part of archives up to {position}: what comes after is for the splitter"
             )));
         }
-        let archives = Archives::new(self.config(), self.archive_dir())?;
         let batch = Batch {
             config: self.config(),
-            archives: &archives,
+            archives: &shelves.archives,
             numbers: &self.numbers()?,
             slony_node,
             sites: &sites,
@@ -79,14 +81,14 @@ impl Splitter {
             last,
             limit: super::worker::UNDER_ONE_HOLD,
         };
-        let mut there = There { scratch: self.config().paths.work_dir.clone(), shelves: HashMap::new() };
+        let mut logs = shelves.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let mut publisher = Publisher::default();
         let mut changes = Vec::new();
         let mut next = first;
         let failed = batch.prepare(&mut None, &mut |mut ready| {
             for one in &mut ready {
                 decided(one)?;
-                there.compare(one, &mut changes)?;
+                logs.compare(one, &mut changes)?;
                 next = one.name.counter.next();
             }
             if dry { Ok(()) } else { publisher.take(ready) }
@@ -111,14 +113,27 @@ fn gone(error: Error) -> Error {
     Error::Fatal(format!("archive {counter} is gone: `{}` is neither there nor in a bundle", shown(&path)))
 }
 
+/// What is read of bundles in one call of the command: each is unpacked once, however often the hold is left.
+pub(super) struct Shelves {
+    archives: Archives,
+    logs: Mutex<Logs>,
+}
+
+impl Shelves {
+    pub(super) fn new(config: &Config, archive_dir: &Path) -> Result<Self> {
+        let logs = Logs { scratch: config.paths.work_dir.clone(), shelves: HashMap::new() };
+        Ok(Self { archives: Archives::new(config, archive_dir)?, logs: Mutex::new(logs) })
+    }
+}
+
 /// The site logs that are there, singles or in bundles.
-struct There {
+struct Logs {
     /// Where bundles are unpacked.
     scratch: PathBuf,
     shelves: HashMap<PathBuf, disk::Archives>,
 }
 
-impl There {
+impl Logs {
     /// Compares site logs with what is there, and drops those that are the same.
     fn compare(&mut self, prepared: &mut Prepared, changes: &mut Vec<Resplit>) -> Result<()> {
         let (name, routing) = (prepared.name, prepared.routing.clone());
@@ -139,11 +154,11 @@ impl There {
 
     fn change(&mut self, made: &Path, directory: &Path, name: ArchiveName) -> Result<Change> {
         let scratch = &self.scratch;
-        let logs = self
+        let archives = self
             .shelves
             .entry(directory.to_owned())
             .or_insert_with(|| disk::Archives::new(directory, scratch));
-        let Some(there) = logs.open(name)? else { return Ok(Change::Missing) };
+        let Some(there) = archives.open(name)? else { return Ok(Change::Missing) };
         Ok(if disk::holds_the_same(made, there)? { Change::Same } else { Change::Differs })
     }
 }

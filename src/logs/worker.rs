@@ -10,7 +10,7 @@ use super::archives::Archives;
 use super::batch::{Batch, Outcome, Routing, lacks_numbers};
 use super::gate::Gate;
 use super::plan::Numbers;
-use super::resplit::Resplit;
+use super::resplit::{Resplit, Shelves};
 use super::roster::{Roster, Sites};
 use super::targets::{New, Site, targets};
 use crate::config::Config;
@@ -147,9 +147,12 @@ impl Splitter {
         mut told: impl FnMut(Resplit),
     ) -> Result<()> {
         let mut first = from;
+        // Kept from one hold to the next, and with it what it has unpacked.
+        let shelves = Arc::new(Shelves::new(&self.config, &self.archive_dir)?);
         while first <= to {
-            let name = node.clone();
-            let work = move |splitter: &Self| splitter.resplit_some(&name, slony_node, (first, to), dry);
+            let (name, shelves) = (node.clone(), shelves.clone());
+            let work =
+                move |splitter: &Self| splitter.resplit_some(&name, slony_node, (first, to), &shelves, dry);
             let Some((next, changes)) = self.under_hold(&CancellationToken::new(), work).await? else {
                 break;
             };
@@ -217,11 +220,10 @@ impl Splitter {
                 .filter(|index| sites.get(*index).is_some_and(|site| site.stopped.is_none()))
                 .collect();
             let outcome = self.split(&sites, &of, (at.next(), last), node, &mut memory.routing)?;
-            let done = Counter::from_database((at.value() + outcome.count).cast_signed()).unwrap_or(at);
             self.note(&outcome.seen)?;
             stop(&sites, &outcome)?;
             if outcome.count > 0 {
-                self.done(done)?;
+                self.done(at.plus(outcome.count))?;
             }
             return match outcome.failed {
                 Some(error) => Err(error),
@@ -255,8 +257,7 @@ impl Splitter {
     ) -> Result<(u64, bool)> {
         let Some(site) = sites.get(index) else { return Ok((0, false)) };
         let outcome = self.split(sites, &[index], (stopped.before, at), node, &mut None)?;
-        let done = Counter::from_database((stopped.before.value() + outcome.count).cast_signed());
-        let next = done.unwrap_or(stopped.before);
+        let next = stopped.before.plus(outcome.count);
         if !outcome.stops.is_empty() {
             stop(sites, &outcome)?;
         } else if next > at {
