@@ -139,10 +139,7 @@ impl Keys {
 
     /// The subject of a whole table, by its [`series_key`].
     pub(super) fn table(&mut self, series: &[u8], line: impl FnOnce() -> u64) -> Key {
-        let key = match self.rows.get(series) {
-            Some((key, _)) => *key,
-            None => self.enter_table(series.to_vec()).0,
-        };
+        let (key, _) = self.enter_table(series.to_vec());
         self.first_seen(key, line);
         key
     }

@@ -45,7 +45,10 @@ impl<R: Read> Window<R> {
         let done = done.min(self.filled);
         self.buffer.copy_within(done..self.filled, 0);
         self.filled -= done;
-        if self.filled < self.size {
+        if self.buffer.is_empty() {
+            // Fresh from the system, which clears only what is touched: most archives are small.
+            self.buffer = vec![0; self.size];
+        } else if self.filled < self.size {
             // A row that has blown it up is done.
             self.buffer.truncate(self.size);
             self.buffer.shrink_to(self.size);
