@@ -9,6 +9,7 @@
 
 pub mod model;
 pub mod protocol;
+pub mod spelling;
 
 pub mod config;
 pub mod error;

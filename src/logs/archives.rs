@@ -5,13 +5,13 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::spelling::header;
 use crate::config::Config;
 use crate::disk::{self, File};
 use crate::error::{Error, Result};
 use crate::ground::read;
 use crate::model::{ArchiveName, Counter};
 use crate::protocol::read_counters;
+use crate::spelling::header;
 
 /// The archives of slon, and those that an operator takes as empty.
 pub(super) struct Archives {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::master;
-use super::spelling::array;
-use super::spelling::legacy;
-use super::spelling::row::{Row, series_key};
-use super::spelling::script;
 use super::statement::{Key, Subject};
+use crate::spelling::array;
+use crate::spelling::legacy;
+use crate::spelling::row::{Row, series_key};
+use crate::spelling::script;
 
 /// Names are looked up as the archive spells them; only the first time they are decoded.
 #[derive(Debug, Default)]

@@ -3,10 +3,10 @@
 //! `drms_series`, `drms_keyword`, `drms_link` and `drms_segment` of a schema hold the metadata of its series, by the column
 //! `seriesname`, which spells `Schema.Table` in whatever case. A site has the rows of its series only.
 
-use super::spelling::array;
-use super::spelling::copy_text::escape;
-use super::spelling::legacy;
-use super::spelling::row::Row;
+use crate::spelling::array;
+use crate::spelling::copy_text::escape;
+use crate::spelling::legacy;
+use crate::spelling::row::Row;
 
 /// The tables.
 const TABLES: [&[u8]; 4] = [b"drms_series", b"drms_keyword", b"drms_link", b"drms_segment"];
@@ -17,13 +17,13 @@ const SERIES_NAME: &[u8] = b"seriesname";
 /// Columns of `drms_series` that each site decides for itself.
 const SITE_SETTINGS: [&[u8]; 3] = [b"archive", b"retention", b"tapegroup"];
 
-/// Whether this table (by its [`super::spelling::row::series_key`]) is a master table.
+/// Whether this table (by its [`crate::spelling::row::series_key`]) is a master table.
 pub(super) fn is_master(table: &[u8]) -> bool {
     let name = table.rsplit(|byte| *byte == b'\t').next().unwrap_or_default();
     TABLES.contains(&name)
 }
 
-/// The schema of a table, from its [`super::spelling::row::series_key`].
+/// The schema of a table, from its [`crate::spelling::row::series_key`].
 pub(super) fn schema(table: &[u8]) -> &[u8] {
     table.split(|byte| *byte == b'\t').next().unwrap_or_default()
 }
@@ -47,7 +47,7 @@ pub(super) fn series_of_change(table: &[u8], statement: &[u8]) -> Option<Vec<u8>
     Some(described(table, &legacy::seriesname(statement)?))
 }
 
-/// `seriesname` as a [`super::spelling::row::series_key`]; empty if it is in another schema than its master table.
+/// `seriesname` as a [`crate::spelling::row::series_key`]; empty if it is in another schema than its master table.
 fn described(table: &[u8], seriesname: &[u8]) -> Vec<u8> {
     let lower = seriesname.to_ascii_lowercase();
     let mut parts = lower.splitn(2, |byte| *byte == b'.');

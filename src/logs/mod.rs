@@ -9,7 +9,7 @@
 //! Only [`worker`], [`tidy`], [`alarm`] and what they use touch files and the database. For the others archives come as
 //! [`std::io::Read`], site logs go to [`std::io::Write`].
 //!
-//! In reading order: [`statement`] names every kind of statement and who gets it; [`spelling`] is how slon writes them;
+//! In reading order: [`statement`] names every kind of statement and who gets it; [`crate::spelling`] is how slon writes them;
 //! [`reader`] finds them in a `window`; [`keys`] holds what occurs, [`master`] knows the DRMS master tables; [`survey`] is
 //! the first reading. [`route`] knows who has which series; [`plan`](mod@plan) finds the distinct outputs; [`site_log`]
 //! knows the two dialects; [`write`](mod@write) and `gather` fill the outputs.
@@ -33,7 +33,6 @@ pub mod resplit;
 mod roster;
 pub mod route;
 pub mod site_log;
-pub mod spelling;
 pub mod standing;
 pub mod statement;
 pub mod survey;
@@ -43,12 +42,12 @@ mod window;
 pub mod worker;
 pub mod write;
 
+pub use crate::spelling::header::Expected;
 pub use fault::{ArchiveFault, SplitError};
 pub use gate::{Committed, Gate, Vouched};
 pub use plan::{Numbers, Output, Plan, Stop, plan};
 pub use resplit::{Change, Resplit};
 pub use route::{Destination, Routes};
-pub use spelling::header::Expected;
 pub use standing::{Standing, standing};
 pub use survey::Survey;
 pub use tidy::{Place, Report, Tidier};

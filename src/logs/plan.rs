@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use super::fault::{ArchiveFault, SplitError};
 use super::master;
 use super::route::{Route, Routes};
-use super::spelling::row::series_key;
-use super::spelling::script::{Named, Names};
-use super::spelling::sequence_line;
 use super::statement::{Key, Subject};
 use super::survey::Survey;
 use crate::model::{Dialect, Sequence, Unrouted};
+use crate::spelling::row::series_key;
+use crate::spelling::script::{Named, Names};
+use crate::spelling::sequence_line;
 
 /// The numbers by which Slony-I before 2.2 calls sequences (`sl_sequence.seq_id`).
 pub type Numbers = BTreeMap<u32, Sequence>;
@@ -201,7 +201,7 @@ fn holders_of(
             holders.lists = all(table(series));
             let of_schema = routes.schemas.get(master::schema(series)).map_or(&[][..], Vec::as_slice);
             beside(&mut holders.lists, of_schema, Has::Unrouted);
-            let (schema, name) = super::spelling::row::names_of(series);
+            let (schema, name) = crate::spelling::row::names_of(series);
             holders.why =
                 format!("all of {schema}.{name}, of which the node has the rows of its series only");
         }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::spelling::copy_text::escape;
-use super::spelling::row::series_key;
-use super::spelling::sequence_line::pasted_key;
 use crate::model::{Dialect, Sequence, Series, SeriesList, Unrouted};
+use crate::spelling::copy_text::escape;
+use crate::spelling::row::series_key;
+use crate::spelling::sequence_line::pasted_key;
 
 /// A directory that gets a site log of every archive.
 #[derive(Debug, Clone, Copy)]

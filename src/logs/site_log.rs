@@ -5,10 +5,10 @@
 //! that only our offline objects have before any row. Both end with [`EOL`], which deployed clients look for.
 
 use super::reader::Format;
-use super::spelling::header::{self, DASHES, Header};
-use super::spelling::legacy::{self, Legacy};
-use super::spelling::sequence_line;
 use crate::model::{Dialect, Sequence, quote_literal};
+use crate::spelling::header::{self, DASHES, Header};
+use crate::spelling::legacy::{self, Legacy};
+use crate::spelling::sequence_line;
 
 /// The last line: a client that sees it has the whole file.
 pub const EOL: &[u8] = b"-- EOL\n";

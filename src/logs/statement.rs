@@ -1,6 +1,6 @@
 //! What stands in an archive, and the rule that says who gets it.
 
-use super::spelling::script::Names;
+use crate::spelling::script::Names;
 
 /// Every kind of statement that an archive may hold; [`Statement::audience`] says who gets it, and PROTOCOL.md ("Who gets
 /// what") the same in prose.

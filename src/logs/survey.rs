@@ -7,9 +7,9 @@ use xxhash_rust::xxh3::Xxh3;
 use super::fault::SplitError;
 use super::keys::Keys;
 use super::reader::{Depth, Format, Reader};
-use super::spelling::header::{Expected, Header};
 use super::statement::Found;
 use super::window::{WINDOW, Window};
+use crate::spelling::header::{Expected, Header};
 
 /// What a whole and faultless archive holds.
 #[derive(Debug)]

@@ -8,12 +8,12 @@ use super::fault::{ArchiveFault, SplitError};
 use super::gather::{Gather, Piece};
 use super::plan::{Plan, Share};
 use super::reader::{Depth, Reader};
-use super::spelling::header::Expected;
-use super::spelling::legacy;
 use super::statement::{Found, Key, Statement};
 use super::survey::{Survey, windows};
 use super::{master, site_log};
 use crate::model::Dialect;
+use crate::spelling::header::Expected;
+use crate::spelling::legacy;
 
 /// Writes all outputs of a plan, `writers` in the order of [`Plan::outputs`]. They need no buffers of their own. `again`
 /// opens the archive once more, if it was too large to be kept. After an error throw all outputs away.

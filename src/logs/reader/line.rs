@@ -1,13 +1,13 @@
 //! Statements that slon writes in one line, whatever the format.
 
-use super::super::fault::{ArchiveFault, excerpt};
-use super::super::spelling::header::{self, DASHES};
-use super::super::spelling::row::COLUMNS;
-use super::super::spelling::sequence_line;
-use super::super::spelling::table_copy::{self, TableCopy};
 use super::super::statement::{Found, Statement};
 use super::text::Text;
 use super::{Format, Next, Place, Reader, Step};
+use crate::spelling::fault::{ArchiveFault, excerpt};
+use crate::spelling::header::{self, DASHES};
+use crate::spelling::row::COLUMNS;
+use crate::spelling::sequence_line;
+use crate::spelling::table_copy::{self, TableCopy};
 
 /// Bytes of a sequence line: the words around it, two names of 63 bytes and a number are far below.
 const SEQUENCE_LINE_BYTES: usize = 1024;

@@ -7,15 +7,15 @@ mod text;
 
 use std::cell::Cell;
 
-use super::fault::{ArchiveFault, excerpt};
 use super::keys::{Keys, script_of_row};
-use super::spelling::copy_text;
-use super::spelling::header::{self, Expected, Header};
-use super::spelling::lines::ends;
-use super::spelling::row::{Command, Row};
-use super::spelling::sequence_line;
-use super::spelling::table_copy;
 use super::statement::{Found, Key, Statement};
+use crate::spelling::copy_text;
+use crate::spelling::fault::{ArchiveFault, excerpt};
+use crate::spelling::header::{self, Expected, Header};
+use crate::spelling::lines::ends;
+use crate::spelling::row::{Command, Row};
+use crate::spelling::sequence_line;
+use crate::spelling::table_copy;
 use text::Text;
 
 /// How closely rows are looked at.

@@ -1,11 +1,11 @@
 //! Statements of the old formats, and of scripts.
 
-use super::super::fault::{ArchiveFault, excerpt};
-use super::super::spelling::header::DASHES;
-use super::super::spelling::legacy::{self, Legacy};
 use super::super::statement::{Found, Statement};
 use super::text::Text;
 use super::{Format, Next, Reader, Step};
+use crate::spelling::fault::{ArchiveFault, excerpt};
+use crate::spelling::header::DASHES;
+use crate::spelling::legacy::{self, Legacy};
 
 /// Bytes of a statement of the old formats: a field has at most 1 GB, and at most every byte is doubled.
 const STATEMENT_BYTES: usize = 3 << 30;

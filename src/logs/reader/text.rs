@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::super::fault::{ArchiveFault, excerpt};
+use crate::spelling::fault::{ArchiveFault, excerpt};
 
 /// Header, trailer, sequence lines and the like are shorter: less is not looked at unless the archive ends there.
 const FRAME_BYTES: usize = 8 << 10;

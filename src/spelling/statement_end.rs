@@ -4,7 +4,7 @@ use memchr::{memchr, memchr2, memmem};
 
 /// Where a statement ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::logs) enum End {
+pub(crate) enum End {
     /// Behind its `;`, after so many bytes.
     Behind(usize),
     /// Not in this text.
@@ -15,7 +15,7 @@ pub(in crate::logs) enum End {
 }
 
 /// Finds the first `;` outside of literals, quoted names, comments and brackets, the way Slony-I cuts scripts.
-pub(in crate::logs) fn find(text: &[u8]) -> End {
+pub(crate) fn find(text: &[u8]) -> End {
     let mut rest = text;
     let mut depth = 0_usize;
     loop {
@@ -35,7 +35,7 @@ pub(in crate::logs) fn find(text: &[u8]) -> End {
 }
 
 /// A script with a blank in the place of each comment. `None` if something in it is open at its end, or cannot be told.
-pub(in crate::logs) fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
     // Names, too, end where something else begins.
     let text = [text, b"\n"].concat();
     let mut rest = text.as_slice();
@@ -89,7 +89,7 @@ fn piece(text: &[u8]) -> Result<(Piece, &[u8]), Stop> {
 }
 
 /// Whether a byte may stand inside a name without quotes.
-pub(in crate::logs) fn is_name(byte: u8) -> bool {
+pub(crate) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
 }
 

@@ -4,17 +4,17 @@ use memchr::{memchr, memchr3};
 
 /// Whether every backslash of a field begins an escape that the server writes (`\b \f \n \r \t \v \\`), and no
 /// byte stands raw that it would have escaped. NULL (`\N`) is no such text: see [`is_null`].
-pub(in crate::logs) fn is_field(field: &[u8]) -> bool {
+pub(crate) fn is_field(field: &[u8]) -> bool {
     memchr3(b'\0', b'\r', b'\t', field).is_none() && has_escapes_only(field)
 }
 
 /// Whether a field is NULL.
-pub(in crate::logs) fn is_null(field: &[u8]) -> bool {
+pub(crate) fn is_null(field: &[u8]) -> bool {
     field == br"\N"
 }
 
 /// How many fields a row of COPY has (without its line feed); `None` if it is not well-formed.
-pub(in crate::logs) fn fields(row: &[u8]) -> Option<usize> {
+pub(crate) fn fields(row: &[u8]) -> Option<usize> {
     if memchr(b'\\', row).is_none() {
         return memchr::memchr2(b'\0', b'\r', row)
             .is_none()
@@ -31,7 +31,7 @@ pub(in crate::logs) fn fields(row: &[u8]) -> Option<usize> {
 }
 
 /// A text as a field, the way the server writes it.
-pub(in crate::logs) fn escape(text: &[u8], field: &mut Vec<u8>) {
+pub(crate) fn escape(text: &[u8], field: &mut Vec<u8>) {
     for byte in text {
         let escaped = match byte {
             0x08 => b'b',
@@ -51,7 +51,7 @@ pub(in crate::logs) fn escape(text: &[u8], field: &mut Vec<u8>) {
 }
 
 /// A well-formed field as text; `None` if it ends within an escape.
-pub(in crate::logs) fn unescape(field: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unescape(field: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(field.len());
     let mut bytes = field.iter();
     while let Some(byte) = bytes.next() {

@@ -2,7 +2,7 @@
 
 /// One quoted identifier from the front of a text: itself without quotes, and what follows. `None` if there is none,
 /// or it is empty.
-pub(in crate::logs) fn identifier(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+pub(crate) fn identifier(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = text.strip_prefix(b"\"")?;
     let mut name = Vec::new();
     loop {
@@ -21,14 +21,14 @@ pub(in crate::logs) fn identifier(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 }
 
 /// `"schema"."name"` from the front of a text, and what follows.
-pub(in crate::logs) fn qualified(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>, &[u8])> {
+pub(crate) fn qualified(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>, &[u8])> {
     let (schema, rest) = identifier(text)?;
     let (name, rest) = identifier(rest.strip_prefix(b".")?)?;
     Some((schema, name, rest))
 }
 
 /// Whether a text ends within the `"schema"."name"` that it begins with.
-pub(in crate::logs) fn is_open(text: &[u8]) -> bool {
+pub(crate) fn is_open(text: &[u8]) -> bool {
     let open = |text: &[u8]| text.starts_with(b"\"") && identifier(text).is_none();
     match identifier(text) {
         None => open(text),
@@ -37,7 +37,7 @@ pub(in crate::logs) fn is_open(text: &[u8]) -> bool {
 }
 
 /// A text from inside an SQL literal whose quotes and backslashes slon has doubled; `None` if one stands alone.
-pub(in crate::logs) fn undouble(literal: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn undouble(literal: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(literal.len());
     let mut rest = literal;
     while let [byte, more @ ..] = rest {

@@ -19,7 +19,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
-use super::super::fault::excerpt;
+use super::fault::excerpt;
 use super::script_tokens::{self, folded, is_reserved, qualified, unparsed};
 
 /// Bytes that PostgreSQL keeps of a name.
@@ -46,7 +46,7 @@ pub struct Named {
 }
 
 /// The relations that a statement names, or all statements of a text together. What is created is named too.
-pub(in crate::logs) fn names(statement: &[u8]) -> Names {
+pub(crate) fn names(statement: &[u8]) -> Names {
     // A parser of a foreign house, on text of any kind.
     let found = catch_unwind(|| find(statement)).unwrap_or_else(|_| Err("the parser failed".to_owned()));
     match found {

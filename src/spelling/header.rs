@@ -1,6 +1,6 @@
 //! The first lines of an archive and its last five, as `remote_worker.c` of Slony-I 1.2.11 to 2.2 writes them.
 
-use super::super::fault::{ArchiveFault, excerpt};
+use super::fault::{ArchiveFault, excerpt};
 use super::lines::{Line, Lines};
 use crate::model::{ArchiveName, Counter, quote_identifier};
 
@@ -14,14 +14,13 @@ pub struct Expected<'a> {
 }
 
 /// The line between the parts of an archive: 66 dashes.
-pub(in crate::logs) const DASHES: &[u8] =
-    b"------------------------------------------------------------------";
+pub(crate) const DASHES: &[u8] = b"------------------------------------------------------------------";
 
 /// The line that begins the transaction.
-pub(in crate::logs) const START: &[u8] = b"start transaction;";
+pub(crate) const START: &[u8] = b"start transaction;";
 
 /// The line that only a superuser may run.
-pub(in crate::logs) const REPLICA: &[u8] = b"set session_replication_role to replica;";
+pub(crate) const REPLICA: &[u8] = b"set session_replication_role to replica;";
 
 /// What the header of an archive says, checked against the archive's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,18 +34,18 @@ pub struct Header {
     /// When it was written, as slon spells it: `2026-11-20 21:39:46.151991+00`.
     pub created: String,
     /// Whether it sets `session_replication_role`: Slony-I before 2.0 does not.
-    pub(in crate::logs) has_role: bool,
+    pub(crate) has_role: bool,
     /// The lines as they stand, with line feeds.
-    pub(in crate::logs) lines: Vec<Vec<u8>>,
+    pub(crate) lines: Vec<Vec<u8>>,
 }
 
 /// `"_<cluster>"`, the schema of Slony's objects, quoted.
-pub(in crate::logs) fn namespace(cluster: &str) -> String {
+pub(crate) fn namespace(cluster: &str) -> String {
     quote_identifier(&format!("_{cluster}"))
 }
 
 /// An archive without changes, in place of one that slon never wrote. It is of no node and no event, and of no time.
-pub(in crate::logs) fn empty_archive(cluster: &str, counter: Counter) -> Vec<u8> {
+pub(crate) fn empty_archive(cluster: &str, counter: Counter) -> Vec<u8> {
     let namespace = namespace(cluster);
     let dashes = String::from_utf8_lossy(DASHES);
     format!(
@@ -60,7 +59,7 @@ pub(in crate::logs) fn empty_archive(cluster: &str, counter: Counter) -> Vec<u8>
 }
 
 /// Reads the header from the front of an archive; returns its length too.
-pub(in crate::logs) fn read(text: &[u8], expected: &Expected<'_>) -> Result<(Header, usize), ArchiveFault> {
+pub(crate) fn read(text: &[u8], expected: &Expected<'_>) -> Result<(Header, usize), ArchiveFault> {
     let mut lines = Lines::new(text, 1);
     let mut header = Header {
         origin: 0,
@@ -83,7 +82,7 @@ pub(in crate::logs) fn read(text: &[u8], expected: &Expected<'_>) -> Result<(Hea
 }
 
 /// Reads what follows the first line of the trailer, whose number is `number`, and the end of the archive.
-pub(in crate::logs) fn read_trailer(text: &[u8], number: u64, namespace: &str) -> Result<(), ArchiveFault> {
+pub(crate) fn read_trailer(text: &[u8], number: u64, namespace: &str) -> Result<(), ArchiveFault> {
     let mut lines = Lines::new(text, number);
     lines.next();
     let vacuum = format!("vacuum analyze {namespace}.sl_archive_tracking;");

@@ -6,7 +6,7 @@ use super::statement_end::is_name;
 
 /// Why a text is not what was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::logs) enum Stop<'a> {
+pub(crate) enum Stop<'a> {
     /// It ends too early.
     Short,
     /// It is something else.
@@ -16,11 +16,11 @@ pub(in crate::logs) enum Stop<'a> {
 }
 
 /// What was found, and the text behind it.
-pub(in crate::logs) type Found<'a, T> = Result<(T, &'a [u8]), Stop<'a>>;
+pub(crate) type Found<'a, T> = Result<(T, &'a [u8]), Stop<'a>>;
 
 /// What follows a column's name.
 #[inline]
-pub(in crate::logs) fn column(text: &[u8]) -> Result<&[u8], Stop<'_>> {
+pub(crate) fn column(text: &[u8]) -> Result<&[u8], Stop<'_>> {
     let Some(quoted) = text.strip_prefix(b"\"") else { return bare(text) };
     let mut rest = quoted;
     loop {
@@ -47,7 +47,7 @@ fn bare(text: &[u8]) -> Result<&[u8], Stop<'_>> {
 
 /// What follows `NULL` or a literal whose quotes and backslashes are doubled.
 #[inline]
-pub(in crate::logs) fn value(text: &[u8]) -> Result<&[u8], Stop<'_>> {
+pub(crate) fn value(text: &[u8]) -> Result<&[u8], Stop<'_>> {
     let Some(literal) = text.strip_prefix(b"'") else { return word(text, b"null") };
     let mut rest = literal;
     loop {
@@ -62,7 +62,7 @@ pub(in crate::logs) fn value(text: &[u8]) -> Result<&[u8], Stop<'_>> {
 }
 
 /// What follows a keyword, in whatever case, and the blanks before it.
-pub(in crate::logs) fn word<'a>(text: &'a [u8], keyword: &[u8]) -> Result<&'a [u8], Stop<'a>> {
+pub(crate) fn word<'a>(text: &'a [u8], keyword: &[u8]) -> Result<&'a [u8], Stop<'a>> {
     let text = blanks(text);
     let length = keyword.len().min(text.len());
     let (head, rest) = text.split_at(length);
@@ -75,7 +75,7 @@ pub(in crate::logs) fn word<'a>(text: &'a [u8], keyword: &[u8]) -> Result<&'a [u
 }
 
 /// What follows a keyword that may be missing.
-pub(in crate::logs) fn may<'a>(text: &'a [u8], keyword: &[u8]) -> Result<&'a [u8], Stop<'a>> {
+pub(crate) fn may<'a>(text: &'a [u8], keyword: &[u8]) -> Result<&'a [u8], Stop<'a>> {
     match word(text, keyword) {
         Err(Stop::Other) => Ok(text),
         found => found,
@@ -83,7 +83,7 @@ pub(in crate::logs) fn may<'a>(text: &'a [u8], keyword: &[u8]) -> Result<&'a [u8
 }
 
 /// What follows one byte and the blanks before it.
-pub(in crate::logs) fn token(text: &[u8], wanted: u8) -> Result<&[u8], Stop<'_>> {
+pub(crate) fn token(text: &[u8], wanted: u8) -> Result<&[u8], Stop<'_>> {
     match blanks(text) {
         [] => Err(Stop::Short),
         [byte, rest @ ..] if *byte == wanted => Ok(rest),
@@ -93,7 +93,7 @@ pub(in crate::logs) fn token(text: &[u8], wanted: u8) -> Result<&[u8], Stop<'_>>
 
 /// What follows blanks and line feeds.
 #[inline]
-pub(in crate::logs) fn blanks(text: &[u8]) -> &[u8] {
+pub(crate) fn blanks(text: &[u8]) -> &[u8] {
     match text {
         [byte, ..] if is_blank(*byte) => text.trim_ascii_start(),
         _ => text,
@@ -105,14 +105,14 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// A decimal number of at most 19 digits.
-pub(in crate::logs) fn number(text: &[u8]) -> Found<'_, &[u8]> {
+pub(crate) fn number(text: &[u8]) -> Found<'_, &[u8]> {
     let length = text.iter().position(|byte| !byte.is_ascii_digit()).ok_or(Stop::Short)?;
     let (digits, rest) = text.split_at_checked(length).ok_or(Stop::Short)?;
     if (1..20).contains(&length) { Ok((digits, rest)) } else { Err(Stop::Other) }
 }
 
 /// What stands in `text` before `rest`, which is its end.
-pub(in crate::logs) fn until<'a>(text: &'a [u8], rest: &[u8]) -> &'a [u8] {
+pub(crate) fn until<'a>(text: &'a [u8], rest: &[u8]) -> &'a [u8] {
     text.get(..text.len() - rest.len()).unwrap_or(text)
 }
 

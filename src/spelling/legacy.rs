@@ -17,14 +17,14 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::super::fault::excerpt;
+use super::fault::excerpt;
 use super::quoted;
 use super::slon_words::{Found, Stop, blanks, column, may, number, token, until, value, word};
 use super::statement_end::{self, End};
 
 /// What a statement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::logs) enum Legacy<'a> {
+pub(crate) enum Legacy<'a> {
     /// A change of one table, in slon's own grammar to the last byte.
     Change {
         /// What it does.
@@ -48,7 +48,7 @@ pub(in crate::logs) enum Legacy<'a> {
 
 /// What a change does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::logs) enum Verb {
+pub(crate) enum Verb {
     Insert,
     Update,
     Delete,
@@ -63,7 +63,7 @@ pub(in crate::logs) enum Verb {
 /// `sequence_prefix` is `select "_c".sequenceSetValue_offline(`. What begins like that, or is a change with a backslash
 /// that is not doubled, must be slon's own or is an error; so is a zero byte. Any other deviation from the grammar of
 /// changes (`insert ... select`, `set x = x + 1`, a table without schema) makes the statement [`Legacy::Other`].
-pub(in crate::logs) fn read<'a>(
+pub(crate) fn read<'a>(
     text: &'a [u8],
     sequence_prefix: &[u8],
 ) -> Result<Option<(Legacy<'a>, usize)>, String> {
@@ -98,7 +98,7 @@ pub(in crate::logs) fn read<'a>(
 
 /// The value of the column `seriesname` of an insert, or among the key columns (behind `where`) of an update or
 /// delete, as the table holds it. `None` if there is none, or it is NULL, or the statement is no such change.
-pub(in crate::logs) fn seriesname(statement: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn seriesname(statement: &[u8]) -> Option<Vec<u8>> {
     let is_it = |column: &[u8]| is_column(column, b"seriesname");
     let value = match change(statement).ok()?.0 {
         Change::Insert { columns, values, .. } => {
@@ -116,7 +116,7 @@ pub(in crate::logs) fn seriesname(statement: &[u8]) -> Option<Vec<u8>> {
 /// An update of a table `drms_series` without its assignments to `archive`, `retention` and `tapegroup`, which are the
 /// site's own. If no other is left, nothing is changed the way slon writes it: `set key='v' where key='v'`. Any other
 /// statement comes back as it is.
-pub(in crate::logs) fn without_site_settings(statement: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn without_site_settings(statement: &[u8]) -> Cow<'_, [u8]> {
     stripped(statement).map_or(Cow::Borrowed(statement), Cow::Owned)
 }
 
@@ -142,7 +142,7 @@ fn stripped(statement: &[u8]) -> Option<Vec<u8>> {
 
 /// Schema and table of a name in a statement. Words without quotes are folded to lower case, as far as ASCII goes.
 /// `None` if it is not two names with a dot between.
-pub(in crate::logs) fn table_name(raw: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn table_name(raw: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let part = |text| {
         let end = column(text).ok()?;
         let (name, rest) = (text.get(..text.len() - end.len())?, end);

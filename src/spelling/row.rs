@@ -1,11 +1,11 @@
 //! A row of `sl_log_archive`: nine fields between TABs, checked without being decoded.
 
-use super::super::fault::excerpt;
 use super::array;
 use super::copy_text::{escape, is_field, is_null};
+use super::fault::excerpt;
 
 /// The columns of a row, in the order in which slon writes them.
-pub(in crate::logs) const COLUMNS: [&str; 9] = [
+pub(crate) const COLUMNS: [&str; 9] = [
     "log_origin",
     "log_txid",
     "log_tableid",
@@ -18,7 +18,7 @@ pub(in crate::logs) const COLUMNS: [&str; 9] = [
 ];
 
 /// A series as rows spell it: schema, TAB, table, both escaped as in COPY.
-pub(in crate::logs) fn series_key(schema: &[u8], table: &[u8]) -> Vec<u8> {
+pub(crate) fn series_key(schema: &[u8], table: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(schema.len() + 1 + table.len());
     escape(schema, &mut key);
     key.push(b'\t');
@@ -27,7 +27,7 @@ pub(in crate::logs) fn series_key(schema: &[u8], table: &[u8]) -> Vec<u8> {
 }
 
 /// The names in a [`series_key`], for SQL of ours.
-pub(in crate::logs) fn names_of(series: &[u8]) -> (String, String) {
+pub(crate) fn names_of(series: &[u8]) -> (String, String) {
     let mut parts = series.split(|byte| *byte == b'\t').map(|part| {
         let text = super::copy_text::unescape(part).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
@@ -37,11 +37,11 @@ pub(in crate::logs) fn names_of(series: &[u8]) -> (String, String) {
 
 /// A row (without its line feed) of which the fields are known.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::logs) struct Row<'a>(Fields<'a>);
+pub(crate) struct Row<'a>(Fields<'a>);
 
 /// What a row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::logs) enum Command {
+pub(crate) enum Command {
     /// I, U, D or T: a change of its table.
     Change,
     /// S: a statement of EXECUTE SCRIPT.
@@ -52,12 +52,12 @@ pub(in crate::logs) enum Command {
 
 impl<'a> Row<'a> {
     /// Finds the fields of a row that was checked before.
-    pub(in crate::logs) fn find(row: &'a [u8]) -> Result<Self, String> {
+    pub(crate) fn find(row: &'a [u8]) -> Result<Self, String> {
         Fields::of(row).map(Self).ok_or_else(|| wrong_count(row))
     }
 
     /// Checks every field, or says what is wrong.
-    pub(in crate::logs) fn check(row: &'a [u8]) -> Result<Self, String> {
+    pub(crate) fn check(row: &'a [u8]) -> Result<Self, String> {
         let fields = Fields::of(row).ok_or_else(|| wrong_count(row))?;
         for (field, column) in [(0, "log_origin"), (1, "log_txid"), (3, "log_actionseq")] {
             if number(fields.at(field)).is_none() {
@@ -100,7 +100,7 @@ impl<'a> Row<'a> {
     }
 
     /// What it stands for.
-    pub(in crate::logs) fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         match self.0.at(6) {
             b"S" => Command::Script,
             b"s" => Command::ScriptEnd,
@@ -109,27 +109,27 @@ impl<'a> Row<'a> {
     }
 
     /// The series as the row spells it ([`series_key`]).
-    pub(in crate::logs) fn series(&self) -> &'a [u8] {
+    pub(crate) fn series(&self) -> &'a [u8] {
         self.0.series()
     }
 
     /// `log_cmdargs` as it stands.
-    pub(in crate::logs) fn arguments(&self) -> &'a [u8] {
+    pub(crate) fn arguments(&self) -> &'a [u8] {
         self.0.at(8)
     }
 
     /// How many of the pairs in `log_cmdargs` come before the key: the changes of an update.
-    pub(in crate::logs) fn changes(&self) -> usize {
+    pub(crate) fn changes(&self) -> usize {
         number(self.0.at(7)).and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
     }
 
     /// Whether it is an update.
-    pub(in crate::logs) fn is_update(&self) -> bool {
+    pub(crate) fn is_update(&self) -> bool {
         self.0.at(6) == b"U"
     }
 
     /// The row with other changes: `log_cmdupdncols` and `log_cmdargs` replaced, and a line feed behind it.
-    pub(in crate::logs) fn with(&self, changes: usize, arguments: &[u8]) -> Vec<u8> {
+    pub(crate) fn with(&self, changes: usize, arguments: &[u8]) -> Vec<u8> {
         let [.., before, behind] = self.0.tabs;
         let mut row = self.0.row.get(..=before).unwrap_or_default().to_vec();
         row.extend_from_slice(changes.to_string().as_bytes());

@@ -5,22 +5,22 @@ use super::quoted::{self, identifier, qualified};
 use super::row::series_key;
 
 /// `copy "n"."t" ("a","b") from stdin;`
-pub(in crate::logs) struct TableCopy {
+pub(crate) struct TableCopy {
     /// See [`series_key`].
-    pub(in crate::logs) series: Vec<u8>,
+    pub(crate) series: Vec<u8>,
     /// How many columns are listed.
-    pub(in crate::logs) columns: usize,
+    pub(crate) columns: usize,
 }
 
 /// The series of `delete from "n"."t";` (with or without `only`).
-pub(in crate::logs) fn delete(line: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn delete(line: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(b"delete from ")?;
     let (schema, name, rest) = qualified(rest.strip_prefix(b"only ").unwrap_or(rest))?;
     (rest == b";").then(|| series_key(&schema, &name))
 }
 
 /// The table and the columns of a `copy` line.
-pub(in crate::logs) fn copy(line: &[u8]) -> Option<TableCopy> {
+pub(crate) fn copy(line: &[u8]) -> Option<TableCopy> {
     let (schema, name, _) = qualified(line.strip_prefix(b"copy ")?)?;
     let mut rest = column_list(line)?.strip_prefix(b"(")?;
     let mut columns = 0;
@@ -36,13 +36,13 @@ pub(in crate::logs) fn copy(line: &[u8]) -> Option<TableCopy> {
 }
 
 /// What follows the table's name in a `copy` line: `("a","b") from stdin;`.
-pub(in crate::logs) fn column_list(line: &[u8]) -> Option<&[u8]> {
+pub(crate) fn column_list(line: &[u8]) -> Option<&[u8]> {
     let (_, _, rest) = qualified(line.strip_prefix(b"copy ")?)?;
     rest.strip_prefix(b" ")
 }
 
 /// Whether such a line goes on in the next because a name holds a line feed.
-pub(in crate::logs) fn name_is_open(line: &[u8]) -> bool {
+pub(crate) fn name_is_open(line: &[u8]) -> bool {
     let odd = |text: &[u8]| memchr::memchr_iter(b'"', text).count() % 2 == 1;
     match line.strip_prefix(b"delete from ") {
         // Of the old formats: a literal may follow the name, and hold quotes.
@@ -59,12 +59,12 @@ fn is_select_of_slon(line: &[u8]) -> bool {
 }
 
 /// What begins the last line of the copy of a table.
-pub(in crate::logs) fn finish_prefix(cluster: &str) -> String {
+pub(crate) fn finish_prefix(cluster: &str) -> String {
     format!("select {}.finishTableAfterCopy(", namespace(cluster))
 }
 
 /// The series of `select "_c".finishTableAfterCopy(1); analyze "n"."t"; `. `prefix` is [`finish_prefix`].
-pub(in crate::logs) fn finish(line: &[u8], prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn finish(line: &[u8], prefix: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(prefix)?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let rest = rest.get(digits..)?.strip_prefix(b"); analyze ")?;

@@ -5,27 +5,27 @@ use super::quoted::{qualified, undouble};
 
 /// A line that sets a sequence.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::logs) struct SequenceLine {
+pub(crate) struct SequenceLine {
     /// See [`pasted_key`].
-    pub(in crate::logs) names: Vec<u8>,
+    pub(crate) names: Vec<u8>,
     /// A decimal number, perhaps negative.
-    pub(in crate::logs) value: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 /// A sequence as slon pastes it between the outer quotes of a line, without doubling anything: `nsp','seq`. Two odd
 /// names can give the same text; whoever looks one up has to mind that.
-pub(in crate::logs) fn pasted_key(schema: &[u8], name: &[u8]) -> Vec<u8> {
+pub(crate) fn pasted_key(schema: &[u8], name: &[u8]) -> Vec<u8> {
     [schema, b"','", name].concat()
 }
 
 /// What begins a line of a SYNC: `select "_c".sequenceSetValue_offline('`.
-pub(in crate::logs) fn sync_prefix(cluster: &str) -> String {
+pub(crate) fn sync_prefix(cluster: &str) -> String {
     format!("select {}.sequenceSetValue_offline('", namespace(cluster))
 }
 
 /// `select "_c".sequenceSetValue_offline('nsp','seq','23');`, whatever stands in the names. `None` if it does not
 /// end like that: then the name goes on in the next line. `prefix` is [`sync_prefix`].
-pub(in crate::logs) fn of_sync(line: &[u8], prefix: &[u8]) -> Option<SequenceLine> {
+pub(crate) fn of_sync(line: &[u8], prefix: &[u8]) -> Option<SequenceLine> {
     let rest = line.strip_prefix(prefix)?.strip_suffix(b"');")?;
     let at = memchr::memmem::rfind(rest, b"','")?;
     let (names, value) = (rest.get(..at)?, rest.get(at + 3..)?);
@@ -35,7 +35,7 @@ pub(in crate::logs) fn of_sync(line: &[u8], prefix: &[u8]) -> Option<SequenceLin
 }
 
 /// `select "pg_catalog".setval('"n"."s"', '23'); `, properly quoted by slon.
-pub(in crate::logs) fn of_copy(line: &[u8]) -> Option<SequenceLine> {
+pub(crate) fn of_copy(line: &[u8]) -> Option<SequenceLine> {
     let rest =
         line.strip_prefix(br#"select "pg_catalog".setval('"#)?.trim_ascii_end().strip_suffix(b"');")?;
     let at = memchr::memmem::rfind(rest, b"', '")?;
@@ -47,7 +47,7 @@ pub(in crate::logs) fn of_copy(line: &[u8]) -> Option<SequenceLine> {
 }
 
 /// The value of `select "_c".sequenceSetValue_offline(7,'123');`, which was read before.
-pub(in crate::logs) fn value_of_number(line: &[u8]) -> Option<&[u8]> {
+pub(crate) fn value_of_number(line: &[u8]) -> Option<&[u8]> {
     let end = memchr::memrchr(b'\'', line)?;
     let start = memchr::memrchr(b'\'', line.get(..end)?)?;
     line.get(start + 1..end)

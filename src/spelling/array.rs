@@ -11,7 +11,7 @@ use super::copy_text::{escape, unescape};
 const BLOCK: usize = 32;
 
 /// The number of elements of an array literal as the server writes it; `None` if it is not one.
-pub(in crate::logs) fn elements(field: &[u8]) -> Option<usize> {
+pub(crate) fn elements(field: &[u8]) -> Option<usize> {
     let inner = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
     if memchr3(b'\0', b'\r', b'\t', inner).is_some() {
         return None;
@@ -145,7 +145,7 @@ fn behind_bare(text: &[u8]) -> Option<&[u8]> {
 
 /// The elements of an array literal as the server writes it, through both layers; NULL is `None`. `None` for all if it is
 /// no such literal.
-pub(in crate::logs) fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
+pub(crate) fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
     elements(field)?;
     let mut rest = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
     let mut decoded = Vec::new();
@@ -166,7 +166,7 @@ pub(in crate::logs) fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
 }
 
 /// An array literal of these elements, inside a field of COPY, as the server writes it.
-pub(in crate::logs) fn encode(elements: &[Option<Vec<u8>>]) -> Vec<u8> {
+pub(crate) fn encode(elements: &[Option<Vec<u8>>]) -> Vec<u8> {
     let mut literal = vec![b'{'];
     for (at, element) in elements.iter().enumerate() {
         if at > 0 {

@@ -4,7 +4,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::super::fault::excerpt;
+use super::fault::excerpt;
 use super::statement_end::{self, End};
 
 /// How deep brackets may nest: more than people write, and far less than a small stack bears.
@@ -121,7 +121,7 @@ const RESERVED: &[&str] = &[
 
 /// The tokens of a script, without white space, comments and the word ONLY before tables. `None` if nothing is left. An
 /// error says why the text is better not given to the parser.
-pub(in crate::logs) fn read(statement: &[u8]) -> Result<Option<Vec<Token>>, String> {
+pub(crate) fn read(statement: &[u8]) -> Result<Option<Vec<Token>>, String> {
     check_literals(statement)?;
     // The parser does not see every comment that stands right behind an operator.
     let text = statement_end::without_comments(statement)
@@ -198,7 +198,7 @@ fn without_only(tokens: Vec<Token>) -> Result<Vec<Token>, String> {
 }
 
 /// Every `name.name` in a text without white space.
-pub(in crate::logs) fn qualified(tokens: &[Token]) -> Vec<(String, String)> {
+pub(crate) fn qualified(tokens: &[Token]) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for three in tokens.windows(3) {
         if let [Token::Word(first), Token::Period, Token::Word(second)] = three {
@@ -212,17 +212,17 @@ pub(in crate::logs) fn qualified(tokens: &[Token]) -> Vec<(String, String)> {
 }
 
 /// A name as PostgreSQL folds it.
-pub(in crate::logs) fn folded(name: &str, quoted: bool) -> String {
+pub(crate) fn folded(name: &str, quoted: bool) -> String {
     if quoted { name.to_owned() } else { name.to_ascii_lowercase() }
 }
 
 /// Why a text cannot be parsed.
-pub(in crate::logs) fn unparsed(error: &dyn std::fmt::Display) -> String {
+pub(crate) fn unparsed(error: &dyn std::fmt::Display) -> String {
     format!("cannot be parsed ({})", excerpt(error.to_string().as_bytes()))
 }
 
 /// Whether a word, without quotes, cannot be the name of a table. Where the parser has one, it has misunderstood.
-pub(in crate::logs) fn is_reserved(word: &str) -> bool {
+pub(crate) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word.to_ascii_lowercase().as_str())
 }
 
