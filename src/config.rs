@@ -1,19 +1,13 @@
-//! The configuration: `key=value` lines and the environment in, one checked value out.
-//!
-//! The `config` crate layers file and environment and remembers where each value came from; what is asked of a value
-//! stands in `Faults`, which collects every fault before anything is refused.
+//! The configuration of the manager, one checked value.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
-use ::config::{Environment, Map, Source, Value, ValueKind};
-
-use crate::error::{Context, Error, Result};
+use crate::error::Result;
 use crate::model::{Dialect, Node, SlonyNode, Unrouted};
 use crate::paths::Paths;
-use crate::protocol::key_value;
+use crate::settings::{Keys, Reader, words};
 
 /// The settings of one installation, checked.
 #[derive(Debug, Clone)]
@@ -92,7 +86,7 @@ pub struct LifeConfig {
 }
 
 /// Every key with its default, as `etc/subscription_manager.cfg` explains them; `None`: must be given or may stay away.
-const KEYS: [(&str, Option<&str>); 30] = [
+const KNOWN: &[(&str, Option<&str>)] = &[
     ("triggerdir", None),
     ("subscribers_dir", None),
     ("parser_config", None),
@@ -134,30 +128,30 @@ const KEYS: [(&str, Option<&str>); 30] = [
     ("ddl_unrouted", Some("hold")),
 ];
 
+const KEYS: Keys =
+    Keys { known: KNOWN, aliases: &[], unused: &[], environment: Some("SUBSCRIPTION_MANAGER") };
+
+/// The words for dialects.
+const DIALECTS: &[(&str, Dialect)] = &[("psql", Dialect::Psql), ("slony", Dialect::Slony)];
+
+/// The words for statements that cannot be routed.
+const UNROUTED: &[(&str, Unrouted)] =
+    &[("hold", Unrouted::Hold), ("skip", Unrouted::Skip), ("all", Unrouted::Send)];
+
 impl Config {
     /// Reads the file and the environment. All faults are reported together, each with its line.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).context("read", path)?;
-        let environment = Environment::with_prefix("SUBSCRIPTION_MANAGER");
-        let mut faults = Faults::default();
-        let values = layered(&text, environment, &mut faults)?;
-        let config = Self::check(&values, &mut faults);
-        if faults.0.is_empty() {
-            return Ok(config);
-        }
-        let list: String = faults.0.iter().map(|fault| format!("\n  {fault}")).collect();
-        Err(Error::Fatal(format!("the configuration `{}` has faults:{list}", path.display())))
+        KEYS.load(path, Self::check)
     }
 
-    fn check(values: &Map<String, Value>, faults: &mut Faults) -> Self {
-        let mut read = Reader { values, faults };
-        let tables_dir = read.directory("tables_dir");
+    fn check(read: &mut Reader<'_>) -> Self {
+        let tables_dir = directory(read, "tables_dir");
         let seconds = Duration::from_secs;
         Self {
             paths: Paths {
-                triggerdir: read.directory("triggerdir").unwrap_or_default(),
-                subscribers_dir: read.directory("subscribers_dir").unwrap_or_default(),
-                registry: read.directory("parser_config").unwrap_or_default(),
+                triggerdir: directory(read, "triggerdir").unwrap_or_default(),
+                subscribers_dir: directory(read, "subscribers_dir").unwrap_or_default(),
+                registry: directory(read, "parser_config").unwrap_or_default(),
                 work_dir: read.optional_path("work_dir").or_else(|| tables_dir.clone()).unwrap_or_default(),
                 archive_dir: read.optional_path("archive_dir"),
                 tables_dir: tables_dir.unwrap_or_default(),
@@ -189,9 +183,9 @@ impl Config {
                 archives: Some(read.days("archive_days")).filter(|keep| !keep.is_zero()),
                 bundle_after: read.number("bundle_after"),
             },
-            dialect: read.dialect("dialect"),
-            dialects: read.dialects("site_dialects"),
-            unrouted: read.unrouted("ddl_unrouted"),
+            dialect: read.choice("dialect", DIALECTS, Dialect::Psql),
+            dialects: dialects(read, "site_dialects"),
+            unrouted: read.choice("ddl_unrouted", UNROUTED, Unrouted::Hold),
         }
     }
 
@@ -201,189 +195,27 @@ impl Config {
     }
 }
 
-/// Faults found so far, each with the place of the value.
-#[derive(Default)]
-struct Faults(Vec<String>);
-
-/// The file of the document as a layer.
-#[derive(Debug, Clone)]
-struct KeyValueFile(Map<String, Value>);
-
-impl Source for KeyValueFile {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
+fn directory(read: &mut Reader<'_>, key: &str) -> Option<PathBuf> {
+    let path = read.path(key)?;
+    if path.to_string_lossy().contains(char::is_whitespace) {
+        read.fault(key, "must not hold white space: the registry parts its paths by it");
     }
-
-    fn collect(&self) -> Result<Map<String, Value>, ::config::ConfigError> {
-        Ok(self.0.clone())
-    }
+    Some(path)
 }
 
-fn layered(text: &str, environment: Environment, faults: &mut Faults) -> Result<Map<String, Value>> {
-    let mut file = Map::new();
-    for (at, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let place = format!("line {}", at + 1);
-        let (key, value) = key_value(line);
-        let value = Value::new(Some(&place), ValueKind::String(unquoted(value).to_owned()));
-        if !KEYS.iter().any(|(known, _)| *known == key) {
-            faults.0.push(format!("{place}: `{key}` is no key{}", hint(key)));
-        } else if file.insert(key.to_owned(), value).is_some() {
-            faults.0.push(format!("{place}: `{key}` is given twice"));
+fn dialects(read: &mut Reader<'_>, key: &str) -> HashMap<Node, Dialect> {
+    let mut dialects = HashMap::new();
+    for word in words(&read.text(key)) {
+        let pair = word.split_once(':').and_then(|(node, text)| {
+            let (_, dialect) = DIALECTS.iter().find(|(word, _)| *word == text)?;
+            Some((node.parse().ok()?, *dialect))
+        });
+        match pair {
+            Some((node, dialect)) => drop(dialects.insert(node, dialect)),
+            None => read.fault(key, "takes words `node:psql` or `node:slony`"),
         }
     }
-    let mut layers = ::config::Config::builder();
-    for (key, default) in KEYS {
-        if let Some(default) = default {
-            layers = layers.set_default(key, default).map_err(|e| Error::Fatal(e.to_string()))?;
-        }
-    }
-    let values = layers
-        .add_source(KeyValueFile(file))
-        .add_source(environment)
-        .build()
-        .and_then(|built| built.collect())
-        .map_err(|e| Error::Fatal(e.to_string()))?;
-    for key in values.keys().filter(|key| !KEYS.iter().any(|(known, _)| known == key)) {
-        let variable = key.to_ascii_uppercase();
-        faults.0.push(format!("environment SUBSCRIPTION_MANAGER_{variable}: `{key}` is no key{}", hint(key)));
-    }
-    Ok(values)
-}
-
-/// The known key nearest to a misspelt one: with the same first letters.
-fn hint(key: &str) -> String {
-    let near = KEYS.iter().map(|(known, _)| *known).find(|known| {
-        let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
-        bare(known) == bare(key) || (key.len() > 3 && (known.starts_with(key) || key.starts_with(known)))
-    });
-    near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default()
-}
-
-fn unquoted(value: &str) -> &str {
-    let inside = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    inside('"').or_else(|| inside('\'')).unwrap_or(value)
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split([',', ' ', '\t']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-/// Takes values out one by one; what is wrong goes to the faults and a stand-in goes on.
-struct Reader<'a> {
-    values: &'a Map<String, Value>,
-    faults: &'a mut Faults,
-}
-
-impl Reader<'_> {
-    fn fault(&mut self, key: &str, what: &str) {
-        let place = match self.values.get(key).and_then(Value::origin) {
-            Some(line) if line.starts_with("line ") => format!("{line}: "),
-            Some(_) => format!("environment SUBSCRIPTION_MANAGER_{}: ", key.to_ascii_uppercase()),
-            None => String::new(),
-        };
-        self.faults.0.push(format!("{place}`{key}` {what}"));
-    }
-
-    fn given(&self, key: &str) -> Option<String> {
-        let text = self.values.get(key)?.clone().into_string().ok()?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    }
-
-    fn text(&self, key: &str) -> String {
-        self.given(key).unwrap_or_default()
-    }
-
-    fn optional<T: FromStr>(&mut self, key: &str) -> Option<T> {
-        let parsed = self.given(key)?.parse().ok();
-        if parsed.is_none() {
-            self.fault(key, "must be a whole number in its range");
-        }
-        parsed
-    }
-
-    fn number<T: FromStr + Default>(&mut self, key: &str) -> T {
-        self.optional(key).unwrap_or_default()
-    }
-
-    fn positive(&mut self, key: &str) -> u64 {
-        match self.optional(key) {
-            Some(0) => {
-                self.fault(key, "must be at least 1");
-                1
-            }
-            value => value.unwrap_or(1),
-        }
-    }
-
-    fn days(&mut self, key: &str) -> Duration {
-        Duration::from_secs(self.number::<u64>(key).saturating_mul(24 * 60 * 60))
-    }
-
-    fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(self.given(key)?);
-        if path.is_absolute() {
-            // Without a last slash, so that `with_file_name` and messages are the same for every spelling.
-            return Some(path.components().collect());
-        }
-        self.fault(key, "must be an absolute path");
-        None
-    }
-
-    fn directory(&mut self, key: &str) -> Option<PathBuf> {
-        if self.given(key).is_none() {
-            self.fault(key, "is missing");
-        }
-        let path = self.optional_path(key)?;
-        if path.to_string_lossy().contains(char::is_whitespace) {
-            self.fault(key, "must not hold white space: the registry parts its paths by it");
-        }
-        Some(path)
-    }
-
-    fn dialect(&mut self, key: &str) -> Dialect {
-        let text = self.text(key);
-        dialect(&text).unwrap_or_else(|| {
-            self.fault(key, "must be `psql` or `slony`");
-            Dialect::Psql
-        })
-    }
-
-    fn unrouted(&mut self, key: &str) -> Unrouted {
-        match self.text(key).as_str() {
-            "hold" => Unrouted::Hold,
-            "skip" => Unrouted::Skip,
-            "all" => Unrouted::Send,
-            _ => {
-                self.fault(key, "must be `hold`, `skip` or `all`");
-                Unrouted::Hold
-            }
-        }
-    }
-
-    fn dialects(&mut self, key: &str) -> HashMap<Node, Dialect> {
-        let mut dialects = HashMap::new();
-        for word in words(&self.text(key)) {
-            let pair =
-                word.split_once(':').and_then(|(node, text)| Some((node.parse().ok()?, dialect(text)?)));
-            match pair {
-                Some((node, dialect)) => drop(dialects.insert(node, dialect)),
-                None => self.fault(key, "takes words `node:psql` or `node:slony`"),
-            }
-        }
-        dialects
-    }
-}
-
-fn dialect(text: &str) -> Option<Dialect> {
-    match text {
-        "psql" => Some(Dialect::Psql),
-        "slony" => Some(Dialect::Slony),
-        _ => None,
-    }
+    dialects
 }
 
 #[cfg(test)]
@@ -395,10 +227,7 @@ mod tests {
 
     fn read(text: &str, environment: &[(&str, &str)]) -> (Config, Vec<String>) {
         let variables = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let environment = Environment::with_prefix("SUBSCRIPTION_MANAGER").source(Some(variables));
-        let mut faults = Faults::default();
-        let values = layered(text, environment, &mut faults).unwrap();
-        (Config::check(&values, &mut faults), faults.0)
+        KEYS.check(text, Some(variables), Config::check).unwrap()
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod spelling;
 pub mod config;
 pub mod error;
 pub mod paths;
+mod settings;
 
 pub mod db;
 pub mod disk;
