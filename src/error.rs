@@ -78,6 +78,17 @@ pub enum Error {
     /// Splitting cannot go on, for a reason that only a person can remove.
     #[error("{0}")]
     Stopped(String),
+    /// The line to another machine broke, or what answers there failed.
+    #[error("{action}")]
+    Line {
+        /// What was tried: "list `/srv/slony/site_logs/nso` at webdb".
+        action: String,
+        /// What was said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Not now: another one is at it, or somebody has asked for quiet.
+    #[error("{0}")]
+    Busy(String),
     /// The program cannot run at all.
     #[error("{0}")]
     Fatal(String),
@@ -100,7 +111,7 @@ impl Error {
     /// The one place where a failure is given its consequence.
     pub fn consequence(&self) -> Consequence {
         match self {
-            Self::Fatal(_) => Consequence::Stop,
+            Self::Fatal(_) | Self::Busy(_) => Consequence::Stop,
             Self::Refused(_) => Consequence::Refuse,
             Self::Cancelled => Consequence::Nothing,
             Self::Disk { .. }
@@ -110,6 +121,7 @@ impl Error {
             | Self::Yielded { .. }
             | Self::Archive { .. }
             | Self::Missing { .. }
+            | Self::Line { .. }
             | Self::Stopped(_) => Consequence::Retry,
         }
     }

@@ -26,3 +26,6 @@ pub mod subscription;
 pub mod admin;
 pub mod args;
 pub mod daemon;
+
+pub mod subscriber;
+pub mod transport;

@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model", "paths", "error", "settings"]),
     ("error", &["model", "protocol", "paths", "logs"]),
     ("disk", &["model", "error", "paths"]),
-    ("db", &["model", "error", "config"]),
+    ("db", &["model", "spelling", "error", "config"]),
     ("ground", &["model", "protocol", "paths", "error", "disk"]),
     ("spelling", &["model"]),
     ("logs", &["model", "spelling", "protocol", "paths", "config", "error", "disk", "db", "ground"]),
@@ -25,6 +25,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "admin",
         &["model", "protocol", "paths", "config", "error", "disk", "db", "ground", "logs", "subscription"],
+    ),
+    ("transport", &["error", "disk"]),
+    (
+        "subscriber",
+        &["model", "spelling", "protocol", "config", "settings", "error", "disk", "db", "transport"],
     ),
     ("args", &["model"]),
 ];

@@ -59,33 +59,17 @@ impl Database {
 
     /// Connects and makes the session's settings our own.
     pub async fn connect(&self) -> Result<Session> {
-        let (mut session, driver) = self.connect_undriven().await?;
-        session.task = Some(tokio::spawn(driver));
-        Ok(session)
+        Ok(self.open().await?.driven())
     }
 
     /// As [`Database::connect`], for a caller that polls the driver itself.
     pub async fn connect_undriven(&self) -> Result<(Session, Driver)> {
-        let DatabaseConfig { host, port, user, dbname } = &self.config;
-        let mut config = tokio_postgres::Config::new();
-        config
-            .host(host)
-            .port(*port)
-            .user(user)
-            .dbname(dbname)
-            .application_name("subscription_manager")
-            .connect_timeout(CONNECT_TIMEOUT)
-            .keepalives_idle(KEEPALIVE_IDLE)
-            .keepalives_interval(KEEPALIVE_INTERVAL)
-            .keepalives_retries(KEEPALIVE_RETRIES);
-        let place = format!("database {dbname} at {host}:{port} as {user}");
-        let (client, connection) = config.connect(NoTls).await.tried(format!("connect to {place}"))?;
-        // The connection's own error is also seen by the query that waits for it.
-        let mut driver: Driver = Box::pin(async move { drop(connection.await) });
-        let session = Session { client, task: None };
-        let set_up = session.client.batch_execute(SETTINGS);
-        drive(&mut driver, set_up).await.tried(format!("set up the session with {place}"))?;
+        let Opened { session, driver } = self.open().await?;
         Ok((session, driver))
+    }
+
+    async fn open(&self) -> Result<Opened> {
+        open(&self.config, "subscription_manager", SETTINGS).await
     }
 
     /// The Slony node that this database is. Fails if there is no such cluster in it.
@@ -111,6 +95,45 @@ impl Database {
         Counter::from_database(row.get(0))
             .ok_or_else(|| Error::WrongDatabase("sl_archive_counter is negative".into()))
     }
+}
+
+/// A session and what moves its bytes.
+pub(super) struct Opened {
+    session: Session,
+    driver: Driver,
+}
+
+impl Opened {
+    /// Lets a task of its own move the bytes.
+    pub(super) fn driven(self) -> Session {
+        let Self { mut session, driver } = self;
+        session.task = Some(tokio::spawn(driver));
+        session
+    }
+}
+
+/// Connects to a server as the program of this name, and runs SQL that sets up the session.
+pub(super) async fn open(config: &DatabaseConfig, application: &str, settings: &str) -> Result<Opened> {
+    let DatabaseConfig { host, port, user, dbname } = config;
+    let mut config = tokio_postgres::Config::new();
+    config
+        .host(host)
+        .port(*port)
+        .user(user)
+        .dbname(dbname)
+        .application_name(application)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_RETRIES);
+    let place = format!("database {dbname} at {host}:{port} as {user}");
+    let (client, connection) = config.connect(NoTls).await.tried(format!("connect to {place}"))?;
+    // The connection's own error is also seen by the query that waits for it.
+    let mut driver: Driver = Box::pin(async move { drop(connection.await) });
+    let session = Session { client, task: None };
+    let set_up = session.client.batch_execute(settings);
+    drive(&mut driver, set_up).await.tried(format!("set up the session with {place}"))?;
+    Ok(Opened { session, driver })
 }
 
 impl Session {

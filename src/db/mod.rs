@@ -3,6 +3,7 @@
 mod catalog;
 mod connect;
 mod copy_out;
+pub mod site;
 mod snapshot;
 pub mod structure;
 

@@ -32,10 +32,7 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let holder = std::fs::read_to_string(path).unwrap_or_default();
                 let holder = holder.trim();
-                Err(Error::Fatal(format!(
-                    "`{}` is held by process {holder}: it runs already",
-                    path.display()
-                )))
+                Err(Error::Busy(format!("`{}` is held by process {holder}: it runs already", path.display())))
             }
             Err(TryLockError::Error(error)) => Err(error).context("lock", path),
         }

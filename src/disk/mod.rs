@@ -16,12 +16,13 @@ pub use act::{act, move_logs};
 pub use bundle::{Packed, Packing, are_current};
 pub use lock::Lock;
 pub use observe::{
-    Dropped, Identity, Names, exists, give_back, holds_the_same, modified, names, open, read_dropped,
-    read_optional, site_logs, size_and_time, state, take,
+    Dropped, Identity, Names, exists, give_back, holds_the_same, modified, names, open, plain_size,
+    read_dropped, read_optional, site_logs, size_and_time, state, take,
 };
 pub use publish::{
-    append, close_hidden, create_directory, create_hidden, has_temporary, link, link_or_copy, name_hidden,
-    publish_created, remove, remove_temporary, rename, sync_directory, sync_many, write, write_like,
+    append, append_from, close_hidden, create_directory, create_hidden, has_temporary, link, link_or_copy,
+    name_hidden, publish_created, remove, remove_temporary, rename, sync_directory, sync_many, write,
+    write_like,
 };
 pub use shelf::{remove_all, shelf};
 pub use sink::{Made, Sink, tarball};

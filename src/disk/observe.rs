@@ -72,6 +72,11 @@ pub fn open(path: &Path) -> Result<Option<File>> {
     }
 }
 
+/// The size of a plain file, no link followed; `None` if there is none of this name.
+pub fn plain_size(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
 /// When a file was written last; `None` if it is gone.
 pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()

@@ -1,7 +1,7 @@
 //! The one way to write a file: hidden temporary name, content, sync, rename, sync of the directory.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -33,6 +33,33 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = fs::OpenOptions::new().create(true).append(true).open(path);
     file.and_then(|mut file| file.write_all(bytes)).context("append to", path)
 }
+
+/// Appends to `into` (made if it is not there) what a file has from the byte `from` on, at the most `limit` bytes, and tells
+/// `progress` how many have been copied. Returns the size of the file; `None` if it is not there. Nothing is synced.
+pub fn append_from(
+    path: &Path,
+    from: u64,
+    limit: u64,
+    into: &Path,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Option<u64>> {
+    let Some(mut source) = super::open(path)? else { return Ok(None) };
+    source.seek(io::SeekFrom::Start(from)).context("read", path)?;
+    let mut target = fs::OpenOptions::new().create(true).append(true).open(into).context("open", into)?;
+    let mut left = limit;
+    loop {
+        let copied =
+            io::copy(&mut (&mut source).take(left.min(PIECE)), &mut target).context("write", into)?;
+        if copied == 0 {
+            return source.metadata().map(|metadata| Some(metadata.len())).context("examine", path);
+        }
+        left -= copied;
+        progress(limit - left);
+    }
+}
+
+/// Copies are made in pieces of this size.
+const PIECE: u64 = 1 << 20;
 
 /// Whether a plain file with these bytes is there. Its kind and size are asked first: in the drop directory anything
 /// may have the name.

@@ -18,5 +18,6 @@ pub mod script;
 pub(crate) mod script_tokens;
 pub(crate) mod sequence_line;
 pub(crate) mod slon_words;
+pub mod sql_text;
 pub(crate) mod statement_end;
 pub(crate) mod table_copy;

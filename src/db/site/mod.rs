@@ -1,0 +1,54 @@
+//! The database of a remote site: where it stands in the stream of logs, and SQL as psql would run it.
+
+mod feed;
+
+pub use feed::{feed_copy, feed_statement};
+
+use super::Session;
+use super::connect::open;
+use crate::config::DatabaseConfig;
+use crate::error::{Result, Tried};
+use crate::model::{Counter, quote_identifier};
+
+/// What a session must not inherit. Unlike at the data centre, the search path stays: the site's triggers, defaults and
+/// types want it.
+const SETTINGS: &str = "\
+    set client_encoding = 'UTF8'; set standard_conforming_strings = on; set statement_timeout = 0; \
+    set idle_in_transaction_session_timeout = 0; set client_min_messages = warning";
+
+/// A session with the database of a remote site.
+pub struct SiteDatabase {
+    session: Session,
+    cluster: String,
+}
+
+impl SiteDatabase {
+    /// Connects as `application`, which the server shows.
+    pub async fn connect(config: &DatabaseConfig, cluster: &str, application: &str) -> Result<Self> {
+        let session = open(config, application, SETTINGS).await?.driven();
+        Ok(Self { session, cluster: cluster.to_owned() })
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The cluster's schema for SQL: `"_jsoc"`.
+    pub fn schema(&self) -> String {
+        quote_identifier(&format!("_{}", self.cluster))
+    }
+
+    /// The last log that was applied; `None` if this database has no place in the stream.
+    pub async fn place(&self) -> Result<Option<Counter>> {
+        let client = self.session.client();
+        let table = format!("{}.sl_archive_tracking", self.schema());
+        let there = client.query_one("select to_regclass($1) is not null", &[&table]).await;
+        if !there.tried("look for sl_archive_tracking")?.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let row = client.query_opt(&format!("select at_counter from {table}"), &[]).await;
+        let row = row.tried("read sl_archive_tracking")?;
+        Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).and_then(Counter::from_database))
+    }
+}

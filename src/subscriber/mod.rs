@@ -1,0 +1,29 @@
+//! The remote site: what it asks for (`subscribe_series`) and how it follows (`get_slony_logs`).
+
+mod apply;
+pub mod args;
+mod config;
+
+pub use apply::{Applied, Applier, Commit};
+pub use config::{OnDrift, SiteConfig};
+
+use crate::error::Error;
+
+/// The exit status of the site's tools after a failure, as their help explains it.
+pub fn exit_status(error: &Error) -> u8 {
+    match error {
+        Error::Fatal(_) => 2,
+        Error::Busy(_) => 3,
+        Error::Disk { .. }
+        | Error::Database { .. }
+        | Error::Line { .. }
+        | Error::Yielded { .. }
+        | Error::Cancelled => 1,
+        Error::Malformed { .. }
+        | Error::WrongDatabase(_)
+        | Error::Refused(_)
+        | Error::Archive { .. }
+        | Error::Missing { .. }
+        | Error::Stopped(_) => 4,
+    }
+}
