@@ -5,18 +5,20 @@
 
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod site;
 mod telling;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use support::series::{SCHEMAS, schema_sql, seed_sql};
 use support::site::OWNER;
 use support::slony::ORIGIN;
 use support::station::log_name;
-use support::{Cluster, Comparison, Ingester, Site, Station, Writer};
+use site::{Following, Remote};
+use support::{Cluster, Comparison, Site, Sshd, Station, Writer};
 use telling::{excerpt, file, say, shell, step};
 
 /// The remote site's node.
@@ -68,64 +70,56 @@ fn is_filtered_out() -> bool {
     has("--list") || has("--ignored") || !is_named
 }
 
-/// The six steps; returns whether the site equals the origin.
+/// The steps; returns whether the site equals the origin.
 fn tell(cluster: &Cluster) -> bool {
     let writer = Writer::start(cluster, &SERIES);
     let station = Station::new(cluster, "");
     let site = Site::new(cluster, NODE);
+    let sshd = Sshd::start();
     show_data_centre(cluster, &station);
 
     step(1, "The operator starts the daemon");
     shell("subscription_manager --config manager.cfg run");
     station.start();
     say("It watches `triggers`, where sites drop files, and cuts the archives down to what each site wants.");
+    say("sshd lets sites in, for sftp and nothing else. The site `nso` has this configuration:");
+    let remote = Remote::new(cluster, &station, &sshd, &site);
+    file("nso.cfg", "");
+    excerpt(&remote.config());
 
-    step(2, "The new site `nso` asks for two of the three series");
-    say("It drops a trigger file. The daemon answers with SQL: the tables, and their rows as they are now.");
-    let answer = ask(&station, &site, FIRST);
-    show_answer(&station, &site, &answer);
-    let cut = answer.cut;
-
-    step(3, "The site applies the SQL and says so");
-    finish(&station, &site, &writer);
+    step(2, "The new site `nso` subscribes to two of the three series");
+    file("nso.list", "");
+    excerpt(FIRST);
+    shell("subscribe_series nso.cfg nso.list");
+    remote.subscribe(FIRST, &[]);
     say("In the daemon's log:");
     excerpt(&logged(&station));
+    let cut = site.counter();
+    say(&format!("The SQL held every change up to archive {cut}. The writer has executed {} statements so far.", writer.rows()));
 
-    // The ingester borrows from here what it shares with the steps.
-    thread::scope(|scope| {
-        step(4, "The site applies its site logs as they come");
-        let ingester = Ingester::start(scope, &site, &station);
-        follow(cluster, &station, &ingester, cut);
+    step(3, "The site follows: it fetches its site logs and applies them as they come");
+    let mut following = remote.follow();
+    follow(cluster, &station, &site, &mut following, cut);
 
-        step(5, "The site adds the third series and drops one of the first two, in one request");
-        let Answer { cut, milliseconds, .. } = ask(&station, &site, SECOND);
-        file("triggers/nso.subscription_series.tgr", "the site asks, among others with these lines:");
-        excerpt(SECOND);
-        file(
-            "triggers/nso.subscription_series.sqldone",
-            &format!("after {milliseconds} ms the SQL is whole"),
-        );
-        say(&format!(
-            "The writer goes on. Logs after the cut, {cut}, are held back until the site has the new table."
-        ));
-        say("The site stops applying logs meanwhile, and then goes on with the log after the one it had.");
-        {
-            let _paused = ingester.pause();
-            finish(&station, &site, &writer);
-        }
-        ingester.await_counter(&station, cut + 20);
-        say(&format!("Since then it has applied its site logs up to {}.", ingester.counter()));
+    step(4, "The site adds the third series and drops one of the first two, in one request");
+    file("nso.list", "");
+    excerpt(SECOND);
+    shell("subscribe_series nso.cfg nso.list --drop");
+    say("The writer goes on. get_slony_logs pauses meanwhile, and logs after the cut are held back for it.");
+    remote.subscribe(SECOND, &["--drop"]);
+    let here = site.counter();
+    following.await_counter(&station, &site, here + 20);
+    shell("subscribe_series status nso.cfg");
+    excerpt(&remote.status());
 
-        step(6, "The writer stops, and every row at the site is compared with the origin");
-        let statements = writer.rows();
-        writer.stop();
-        let counter = station.caught_up();
-        ingester.await_counter(&station, counter);
-        say(&format!(
-            "After {statements} statements of the writer the last site log is {counter}; it is applied."
-        ));
-        compare(cluster, &site)
-    })
+    step(5, "The writer stops, and every row at the site is compared with the origin");
+    let statements = writer.rows();
+    writer.stop();
+    let counter = station.caught_up();
+    following.await_counter(&station, &site, counter);
+    following.stop();
+    say(&format!("After {statements} statements of the writer the last site log is {counter}; it is applied."));
+    compare(cluster, &site)
 }
 
 /// The scene, before the software comes into it.
@@ -144,54 +138,7 @@ fn show_data_centre(cluster: &Cluster, station: &Station<'_>) {
         "- Slony-I {slony}, which replicates these series to the database `archiver`, whose `slon -a`"
     ));
     say("  writes all changes as SQL files with rising numbers, the archives;");
-    say("- the database of a remote site, which can reach none of this, only the files below.");
-}
-
-/// What the daemon says in `.sqldone`.
-struct Answer {
-    text: String,
-    cut: u64,
-    /// From the trigger to the answer.
-    milliseconds: u128,
-}
-
-/// The site asks and gets its SQL.
-fn ask(station: &Station<'_>, site: &Site<'_>, lines: &str) -> Answer {
-    let start = Instant::now();
-    site.ask(station, lines);
-    let text = site.await_sql(station);
-    let milliseconds = start.elapsed().as_millis();
-    let cut = text.lines().next().and_then(|line| line.strip_prefix("cut ")?.parse().ok());
-    let Some(cut) = cut else { panic!("{text}\n{}", station.said()) };
-    Answer { text, cut, milliseconds }
-}
-
-/// All files of the first request.
-fn show_answer(station: &Station<'_>, site: &Site<'_>, answer: &Answer) {
-    let Answer { text, cut, milliseconds } = answer;
-    file("triggers/nso.subscription_series.tgr", "the site asks");
-    excerpt(&site.request(FIRST));
-    file("triggers/nso.subscription_series.cfg", "the daemon has accepted the request");
-    for name in ["triggers/nso.createns.sql", "triggers/nso.subscribe_series.sql"] {
-        file(name, &format!("{} bytes", station.read(name).len()));
-    }
-    file("triggers/nso.subscription_series.sqldone", &format!("after {milliseconds} ms the SQL is whole"));
-    excerpt(text);
-    let next = cut + 1;
-    say(&format!(
-        "`cut {cut}`: the SQL holds every change up to archive {cut}; site logs begin with {next}."
-    ));
-}
-
-/// The site applies the SQL, says so, and is told that its subscription is finished.
-fn finish(station: &Station<'_>, site: &Site<'_>, writer: &Writer) {
-    shell(&format!("psql -U {OWNER} -f nso.createns.sql; psql -U {OWNER} -f nso.subscribe_series.sql"));
-    site.apply_sql(station);
-    file("triggers/nso.subscription_series.sqlapplied", "the site adds `success true` to the .cfg");
-    let done = site.answer(station, true);
-    file("triggers/nso.subscription_series.done", "the daemon has finished; the site's series are");
-    excerpt(&done);
-    say(&format!("The writer has executed {} statements so far.", writer.rows()));
+    say("- the database of a remote site, which can reach none of this, only some files, by sftp.");
 }
 
 /// The daemon's log of the request so far, without times and what the files have told already.
@@ -205,15 +152,20 @@ fn logged(station: &Station<'_>) -> String {
 }
 
 /// Lets the site follow the writer for a while, and shows what it gets.
-fn follow(cluster: &Cluster, station: &Station<'_>, ingester: &Ingester<'_>, cut: u64) {
+fn follow(
+    cluster: &Cluster,
+    station: &Station<'_>,
+    site: &Site<'_>,
+    following: &mut Following,
+    cut: u64,
+) {
     let server = cluster.server();
     let is_superuser =
         server.query("postgres", &format!("select rolsuper from pg_roles where rolname = '{OWNER}'"));
     assert_eq!(is_superuser, "f", "a site must not need a superuser");
-    say(&format!(
-        "It feeds each one to psql, as the role `{OWNER}`, which is no superuser. After fifty of them:"
-    ));
-    ingester.await_counter(station, cut + 50);
+    shell("get_slony_logs nso.cfg --follow");
+    say(&format!("It applies each once, as the role `{OWNER}`, which is no superuser. After fifty of them:"));
+    following.await_counter(station, site, cut + 50);
     let counters = cut + 1..=cut + 50;
     let log = log_name(cut + 50);
     let kilobytes = |directory: &Path| {
@@ -250,11 +202,8 @@ fn compare(cluster: &Cluster, site: &Site<'_>) -> bool {
         is_equal &= found.is_equal();
     }
     println!();
-    let found = of(DROPPED);
-    say(&format!(
-        "{DROPPED}, which was dropped, stays at the site as it was: {} of its {} rows are not there.",
-        found.missing.len(),
-        found.rows
-    ));
+    let is_there = site.query(&format!("select to_regclass('{DROPPED}') is not null"));
+    is_equal &= is_there == "f";
+    say(&format!("{DROPPED}, which was dropped, is {} at the site.", if is_there == "f" { "gone" } else { "STILL THERE" }));
     is_equal
 }

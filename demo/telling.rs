@@ -1,7 +1,7 @@
 //! How the demo speaks: plain text, about 110 columns at the most.
 
 /// Where a line is cut off.
-const WIDTH: usize = 90;
+pub(crate) const WIDTH: usize = 90;
 
 /// The title of a step.
 pub(crate) fn step(number: u32, title: &str) {
