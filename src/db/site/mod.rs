@@ -1,8 +1,17 @@
 //! The database of a remote site: where it stands in the stream of logs, and SQL as psql would run it.
 
+mod bulk;
 mod feed;
+mod objects;
+mod tables;
+mod transaction;
 
-pub use feed::{feed_copy, feed_statement};
+pub use bulk::{Literal, each, numbers, prepare};
+pub use feed::{change, feed_copy, feed_statement};
+pub use objects::OfflineObjects;
+pub use tables::{SiteColumn, SiteTable};
+pub use tokio_postgres::Statement;
+pub use transaction::{Transaction, roll_back};
 
 use super::Session;
 use super::connect::open;
@@ -32,6 +41,19 @@ impl SiteDatabase {
     /// The session.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// Makes the session as it was when it connected: a script of the origin may have set what it liked.
+    pub async fn renew(&self) -> Result<()> {
+        // Not `discard all`: prepared statements are the driver's, locks and the like the caller's.
+        let sql =
+            format!("set session authorization default; reset all; close all; discard temp; {SETTINGS}");
+        self.session.client().batch_execute(&sql).await.tried("renew the session")
     }
 
     /// The cluster's schema for SQL: `"_jsoc"`.
