@@ -1,8 +1,12 @@
 //! The database of a remote site: where it stands in the stream of logs, and SQL as psql would run it.
 
 mod feed;
+mod objects;
+mod transaction;
 
-pub use feed::{feed_copy, feed_statement};
+pub use feed::{change, feed_copy, feed_statement};
+pub use objects::OfflineObjects;
+pub use transaction::{Transaction, roll_back};
 
 use super::Session;
 use super::connect::open;
@@ -32,6 +36,20 @@ impl SiteDatabase {
     /// The session.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// Makes the session as it was when it connected: a script of the origin may have set what it liked.
+    pub async fn renew(&self) -> Result<()> {
+        // Each by itself: `discard all` stands in no transaction, and a text of several statements is one.
+        for sql in ["discard all", SETTINGS] {
+            self.session.client().batch_execute(sql).await.tried("renew the session")?;
+        }
+        Ok(())
     }
 
     /// The cluster's schema for SQL: `"_jsoc"`.
