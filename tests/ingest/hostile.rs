@@ -113,7 +113,7 @@ fn a_bundle_is_what_its_name_says_or_nothing_of_it_is_taken() {
 fn a_bomb_is_not_swallowed() {
     let desk = Desk::new("");
     // More than a gigabyte of zeros.
-    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
     let mut header = Header::new_gnu();
     header.set_path(log_name(8)).unwrap();
     header.set_mode(0o644);
