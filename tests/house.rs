@@ -74,6 +74,8 @@ const PURE: &[&str] = &[
     "logs/targets.rs",
     "subscriber/ingest/decide.rs",
     "subscriber/ingest/offer.rs",
+    "transport/agent.rs",
+    "transport/ssh.rs",
 ];
 
 /// Words that a pure file must not hold outside its tests.
