@@ -1,7 +1,7 @@
 //! Telling the server how far the site is: `slony_counter.txt` in the node's directory, or `<node>.counter` in the drop
 //! directory where that one is not the site's to write.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Counter;
 use crate::protocol::{read_acknowledgement, write_counter};
 use crate::subscriber::SiteConfig;
@@ -50,13 +50,13 @@ impl Acknowledgement {
     pub(super) async fn tell(&mut self, host: &Host, place: Counter) -> Result<()> {
         let bytes = write_counter(place);
         if !self.own_is_refused {
-            match (host.put(&self.own, &bytes).await, &self.dropped) {
-                (Ok(()), _) => {
+            match host.put(&self.own, &bytes).await {
+                Ok(()) => {
                     self.told = Some(place);
                     return Ok(());
                 }
-                (Err(error @ Error::Line { .. }), _) | (Err(error), None) => return Err(error),
-                (Err(error), Some(_)) => {
+                Err(error) if !error.is_forbidden() || self.dropped.is_none() => return Err(error),
+                Err(error) => {
                     tracing::debug!(error = %error.chain(), "the drop directory takes the acknowledgement");
                     self.own_is_refused = true;
                 }

@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Does what the command line says; returns what is to be printed.
 pub async fn run(config: &SiteConfig, args: &IngestArgs) -> Result<String> {
-    let host = Host::new(&config.host);
+    let host = Host::new(&config.host).with_patience(config.line_patience).with_agent(args.agent.clone());
     if args.dry_run {
         return dry_run(config, &host).await;
     }
