@@ -210,3 +210,112 @@ fn directory(read: &mut Reader<'_>, key: &str) -> Option<String> {
     let given = read.given(key)?;
     Some(given.trim_end_matches('/').to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (SiteConfig, Vec<String>) {
+        KEYS.check(text, None, SiteConfig::check).unwrap()
+    }
+
+    /// The keys of the document's `subscribe_series.cfg`.
+    const DOCUMENT: &str = "\
+        # Required connection information\nwebdb_ip 192.168.0.88\nwebdb_dir /stage/dev/triggers/\nwebdb_user postgres\n\
+        pg_host localhost\npg_port 5432\npg_user slony\npg_dbname postgres\npg_schema public\narchive 0\nretention 21\n\
+        tapegroup 1\nattempts 50\ningestion_path /home/production/subscribe_series/bin/\nnode node1\n";
+
+    /// Those of the deployed `get_slony_logs.pl`, with what it has no word for.
+    const DEPLOYED: &str = "\
+        rmt_hostname=solarport.example.org\nrmt_port=55000\nuser=igor\nrmt_slony_dir=/scr21/slony_logs\n\
+        slony_logs=/home/slony/logs\nPSQL=/usr/bin/psql -Uslony mydb\nemail_list='a@b.org c@d.org'\ncluster=mdi_mag\n\
+        node=nso\npg_dbname=mydb\ningestion_path=/home/slony\n";
+
+    #[test]
+    fn the_documents_keys_are_read_in_both_spellings() {
+        let respelt: String = DOCUMENT
+            .lines()
+            .map(|line| if line.starts_with('#') { line.to_owned() } else { line.replacen(' ', "=", 1) })
+            .map(|line| line + "\n")
+            .collect();
+        for text in [DOCUMENT, &respelt] {
+            let (config, faults) = read(text);
+            assert_eq!(faults, [""; 0]);
+            assert_eq!((config.node.to_string().as_str(), config.cluster.as_str()), ("node1", "jsoc"));
+            assert_eq!(config.host.name.as_deref(), Some("192.168.0.88"));
+            assert_eq!((config.host.user.as_deref(), config.host.port), (Some("postgres"), None));
+            assert_eq!(config.triggerdir.as_deref(), Some("/stage/dev/triggers"));
+            assert_eq!(config.site_logs, None);
+            assert_eq!((config.archive, config.retention, config.tapegroup), (Some(0), Some(21), Some(1)));
+            assert_eq!(config.patience, Duration::from_secs(250));
+            let bin = Path::new("/home/production/subscribe_series/bin");
+            assert_eq!(config.die_file(), bin.join("get_slony_logs.node1.die"));
+            assert_eq!(config.work_dir, bin.join("node1"));
+            assert_eq!(config.logs_dir, bin.join("node1/logs"));
+            assert_eq!((config.keep_logs, config.on_error.len()), (None, 0));
+        }
+    }
+
+    #[test]
+    fn the_deployed_keys_are_read() {
+        let (config, faults) = read(DEPLOYED);
+        assert_eq!(faults, [""; 0]);
+        let host = &config.host;
+        assert_eq!(host.name.as_deref(), Some("solarport.example.org"));
+        assert_eq!((host.port, host.user.as_deref()), (Some(55000), Some("igor")));
+        assert_eq!(
+            (config.cluster.as_str(), config.site_logs.as_deref()),
+            ("mdi_mag", Some("/scr21/slony_logs"))
+        );
+        assert_eq!(config.logs_dir, Path::new("/home/slony/logs/mdi_mag"));
+        assert_eq!(config.email_list, ["a@b.org", "c@d.org"]);
+        let newer = DEPLOYED
+            .replace("rmt_hostname", "kRSServer")
+            .replace("rmt_port", "kRSPort")
+            .replace("user=", "kRSUser=");
+        let (config, faults) = read(&newer);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!((config.host.port, config.host.user.as_deref()), (Some(55000), Some("igor")));
+    }
+
+    #[test]
+    fn all_faults_are_reported_with_their_lines() {
+        let (_, faults) = read(
+            "node a.b\nwebdb_port 70000\non_drift maybe\ninterval 0\ningestion_path bin\nnods x\nuser x\nwebdb_user y\n",
+        );
+        for expected in [
+            "line 1: `node` is no name of a node",
+            "line 2: `webdb_port` must be a whole number in its range",
+            "line 3: `on_drift` must be `warn` or `stop`",
+            "line 4: `interval` must be at least 1",
+            "line 5: `ingestion_path` must be an absolute path",
+            "line 6: `nods` is no key",
+            "line 8: `webdb_user` is given twice",
+            "`pg_dbname` is missing",
+        ] {
+            assert!(
+                faults.iter().any(|fault| fault.starts_with(expected)),
+                "{expected} is not in {faults:#?}"
+            );
+        }
+        assert_eq!(faults.len(), 8, "{faults:#?}");
+    }
+
+    #[test]
+    fn the_sample_is_a_configuration_and_explains_every_key() {
+        let sample = include_str!("../../etc/site.cfg");
+        assert_eq!(read(sample).1, [""; 0]);
+        for (key, _) in KNOWN {
+            let line = |line: &&str| line.trim_start_matches('#').starts_with(&format!("{key} "));
+            assert_eq!(sample.lines().filter(line).count(), 1, "{key}");
+        }
+        let all: String = sample.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).fold(
+            String::new(),
+            |text, line| {
+                let is_key = KNOWN.iter().any(|(key, _)| line.starts_with(&format!("{key} ")));
+                if is_key { text + line + "\n" } else { text }
+            },
+        );
+        assert_eq!(read(&all).1, [""; 0], "also what is commented out");
+    }
+}

@@ -73,4 +73,15 @@ impl SiteDatabase {
         let row = row.tried("read sl_archive_tracking")?;
         Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).and_then(Counter::from_database))
     }
+
+    /// When it returns, everything that was committed before is on disk, whatever the commits themselves waited for.
+    pub async fn harden(&self) -> Result<()> {
+        // A change, for a transaction without any is not waited for.
+        let sql = format!(
+            "begin; set local synchronous_commit = on; \
+             update {}.sl_archive_tracking set at_applied = at_applied; commit",
+            self.schema()
+        );
+        self.session.client().batch_execute(&sql).await.tried("put the logs' transactions on disk")
+    }
 }
