@@ -13,6 +13,7 @@ pub mod spelling;
 
 pub mod config;
 pub mod error;
+mod passfile;
 pub mod paths;
 mod settings;
 

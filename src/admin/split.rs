@@ -9,14 +9,14 @@ use crate::db::Database;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::logs::{Committed, Gate, Splitter, Vouched};
-use crate::model::{ArchiveName, Counter, SlonyNode};
+use crate::model::{Counter, SlonyNode};
 
 /// Splits what has committed; with `until`, what the operator vouches for, and no database is asked. `empty` is an archive
 /// that slon committed and never wrote.
 pub async fn split(config: &Config, until: Option<Counter>, empty: Option<Counter>) -> Result<String> {
     let splitter = Splitter::new(config)
         .ok_or_else(|| Error::Fatal("`archive_dir` is not set: there is nothing to split".into()))?;
-    let archives = archives(splitter.archive_dir())?;
+    let archives = disk::archives(splitter.archive_dir())?;
     let mut gate: Box<dyn Gate> = match until {
         Some(until) => Box::new(Vouched { until, node: only_node(config, splitter.archive_dir())? }),
         None => Box::new(Committed::new(Database::new(&config.database, &config.cluster))),
@@ -53,14 +53,9 @@ async fn accept_empty(
     splitter.accept_empty(empty, node).await
 }
 
-fn archives(archive_dir: &Path) -> Result<Vec<ArchiveName>> {
-    let names = disk::names(archive_dir)?;
-    Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
-}
-
 /// The node whose archives lie there, where no database says it.
 pub(super) fn only_node(config: &Config, archive_dir: &Path) -> Result<SlonyNode> {
-    let mut nodes: Vec<SlonyNode> = archives(archive_dir)?.iter().map(|archive| archive.node).collect();
+    let mut nodes: Vec<SlonyNode> = disk::archives(archive_dir)?.iter().map(|archive| archive.node).collect();
     nodes.sort_unstable();
     nodes.dedup();
     match (config.slony_node, nodes.as_slice()) {

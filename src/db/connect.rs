@@ -8,6 +8,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result, Tried};
 use crate::model::{Counter, SlonyNode, quote_identifier};
+use crate::passfile;
 
 /// A network that swallows packets must not hang a dump for ever: an idle receiver notices only by keepalives.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -114,8 +115,12 @@ impl Opened {
 
 /// Connects to a server as the program of this name, and runs SQL that sets up the session.
 pub(super) async fn open(config: &DatabaseConfig, application: &str, settings: &str) -> Result<Opened> {
+    let password = passfile::password(config);
     let DatabaseConfig { host, port, user, dbname } = config;
     let mut config = tokio_postgres::Config::new();
+    if let Some(password) = password {
+        config.password(password);
+    }
     config
         .host(host)
         .port(*port)

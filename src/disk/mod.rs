@@ -16,7 +16,7 @@ pub use act::{act, move_logs};
 pub use bundle::{Packed, Packing, are_current};
 pub use lock::Lock;
 pub use observe::{
-    Dropped, Identity, Names, exists, give_back, holds_the_same, modified, names, open, plain_size,
+    Dropped, Identity, Names, archives, exists, give_back, holds_the_same, modified, names, open, plain_size,
     read_dropped, read_optional, site_logs, size_and_time, state, take,
 };
 pub use publish::{

@@ -46,6 +46,14 @@ pub fn names(directory: &Path) -> Result<Names> {
     Ok(names)
 }
 
+/// The names of archives (or site logs) in a directory, in the order of their nodes and counters.
+pub fn archives(directory: &Path) -> Result<Vec<ArchiveName>> {
+    let mut archives: Vec<ArchiveName> =
+        names(directory)?.iter().filter_map(|name| name.to_str()?.parse().ok()).collect();
+    archives.sort_unstable();
+    Ok(archives)
+}
+
 /// The site logs (or archives) in a directory: counter and name, in the order of the counters.
 pub fn site_logs(directory: &Path) -> Result<Vec<(Counter, OsString)>> {
     let mut logs: Vec<_> = names(directory)?

@@ -23,20 +23,16 @@ pub fn changed(config: &Config) -> Result<Vec<ArchiveName>> {
         (None, None) => true,
     };
     let mut changed = Vec::new();
-    for name in disk::names(archive_dir)? {
-        let Some(name) = name.to_str().and_then(|name| name.parse::<ArchiveName>().ok()) else { continue };
-        let differs = match seen.binary_search_by_key(&name, |seen| seen.name) {
-            Ok(at) => match seen.get(at) {
-                Some(seen) => differs(&archive_dir.join(name.to_string()), seen)?,
-                None => false,
-            },
-            Err(_) => ours(name.node) && empty.contains(&name.counter),
+    for name in disk::archives(archive_dir)? {
+        let seen = seen.binary_search_by_key(&name, |seen| seen.name).ok().and_then(|at| seen.get(at));
+        let differs = match seen {
+            Some(seen) => differs(&archive_dir.join(name.to_string()), seen)?,
+            None => ours(name.node) && empty.contains(&name.counter),
         };
         if differs {
             changed.push(name);
         }
     }
-    changed.sort_unstable();
     Ok(changed)
 }
 
@@ -65,8 +61,7 @@ pub fn missing(config: &Config) -> Result<Option<Counter>> {
         return Ok(None);
     };
     let ours = |name: &ArchiveName| config.slony_node.is_none_or(|node| node == name.node);
-    let names = disk::names(archive_dir)?;
-    let archives = names.iter().filter_map(|name| name.to_str()?.parse::<ArchiveName>().ok()).filter(ours);
+    let archives = disk::archives(archive_dir)?.into_iter().filter(ours);
     let ahead: Vec<Counter> = archives.map(|name| name.counter).filter(|counter| *counter >= next).collect();
     Ok(Some(next).filter(|next| !ahead.is_empty() && !ahead.contains(next)))
 }

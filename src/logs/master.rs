@@ -3,24 +3,16 @@
 //! `drms_series`, `drms_keyword`, `drms_link` and `drms_segment` of a schema hold the metadata of its series, by the column
 //! `seriesname`, which spells `Schema.Table` in whatever case. A site has the rows of its series only.
 
+use crate::model::{MASTER_TABLES, SERIES_NAME, SITE_SETTINGS};
 use crate::spelling::array;
 use crate::spelling::copy_text::escape;
 use crate::spelling::legacy;
 use crate::spelling::row::Row;
 
-/// The tables.
-const TABLES: [&[u8]; 4] = [b"drms_series", b"drms_keyword", b"drms_link", b"drms_segment"];
-
-/// The column that names the series.
-const SERIES_NAME: &[u8] = b"seriesname";
-
-/// Columns of `drms_series` that each site decides for itself.
-const SITE_SETTINGS: [&[u8]; 3] = [b"archive", b"retention", b"tapegroup"];
-
 /// Whether this table (by its [`crate::spelling::row::series_key`]) is a master table.
 pub(super) fn is_master(table: &[u8]) -> bool {
     let name = table.rsplit(|byte| *byte == b'\t').next().unwrap_or_default();
-    TABLES.contains(&name)
+    MASTER_TABLES.iter().any(|table| table.as_bytes() == name)
 }
 
 /// The schema of a table, from its [`crate::spelling::row::series_key`].
@@ -35,7 +27,7 @@ pub(super) fn series_of_row(row: &Row<'_>) -> Option<Vec<u8>> {
     let changes = if row.is_update() { row.changes() } else { 0 };
     let (pairs, _) = elements.as_chunks::<2>();
     let named = |[column, value]: &[Option<Vec<u8>>; 2]| {
-        (column.as_deref() == Some(SERIES_NAME)).then(|| value.clone()).flatten()
+        (column.as_deref() == Some(SERIES_NAME.as_bytes())).then(|| value.clone()).flatten()
     };
     let keys = pairs.get(changes..).unwrap_or_default();
     let name = keys.iter().find_map(named).or_else(|| pairs.iter().find_map(named))?;
@@ -75,7 +67,7 @@ pub(super) fn without_site_settings(row: &[u8]) -> Option<Vec<u8>> {
     let mut at = 0;
     while at < changes {
         let column = elements.get(2 * at)?.as_deref().unwrap_or_default();
-        if SITE_SETTINGS.contains(&column) {
+        if SITE_SETTINGS.iter().any(|setting| setting.as_bytes() == column) {
             elements.drain(2 * at..2 * at + 2);
             changes -= 1;
         } else {

@@ -3,6 +3,7 @@
 mod archive;
 mod bundle;
 mod counter;
+mod drms;
 mod name;
 mod node;
 mod shelf;
@@ -12,6 +13,7 @@ mod subscription;
 pub use archive::{ArchiveName, ArchiveNameFault};
 pub use bundle::{BundleName, BundleNameFault};
 pub use counter::{Counter, SlonyNode};
+pub use drms::{MASTER_TABLES, SERIES_NAME, SITE_SETTINGS};
 pub use name::{NameFault, QualifiedName, Sequence, Series, quote_identifier, quote_literal};
 pub use node::{Node, NodeFault};
 pub use shelf::{Bundle, Shelf, Single};

@@ -17,6 +17,8 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use crate::model::{SERIES_NAME, SITE_SETTINGS};
+
 use super::fault::excerpt;
 use super::quoted;
 use super::slon_words::{Found, Stop, blanks, column, may, number, token, until, value, word};
@@ -99,7 +101,7 @@ pub(crate) fn read<'a>(
 /// The value of the column `seriesname` of an insert, or among the key columns (behind `where`) of an update or
 /// delete, as the table holds it. `None` if there is none, or it is NULL, or the statement is no such change.
 pub(crate) fn seriesname(statement: &[u8]) -> Option<Vec<u8>> {
-    let is_it = |column: &[u8]| is_column(column, b"seriesname");
+    let is_it = |column: &[u8]| is_column(column, SERIES_NAME.as_bytes());
     let value = match change(statement).ok()?.0 {
         Change::Insert { columns, values, .. } => {
             let (number, _) = find(columns, column, |_, name| is_it(name))?;
@@ -121,12 +123,11 @@ pub(crate) fn without_site_settings(statement: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn stripped(statement: &[u8]) -> Option<Vec<u8>> {
-    const OURS: [&[u8]; 3] = [b"archive", b"retention", b"tapegroup"];
     let (Change::Update { table, assignments: Pairs(set), mut keys }, _) = change(statement).ok()? else {
         return None;
     };
     let (ours, mut kept): (Vec<Pair>, Vec<Pair>) =
-        Pairs(set).partition(|pair| OURS.iter().any(|name| is_column(pair.column, name)));
+        Pairs(set).partition(|pair| SITE_SETTINGS.iter().any(|name| is_column(pair.column, name.as_bytes())));
     if ours.is_empty() || table_name(table)?.1 != b"drms_series" {
         return None;
     }

@@ -119,6 +119,56 @@ fn deployed_clients_are_served_as_by_the_deployed_scripts() {
     site.assert_equal(&station, &["deployed.a", "deployed.b"]);
 }
 
+/// The deployed client, operation by operation as it does them over ssh, from the trigger to the end. It takes no name
+/// that holds `error`, reads the tarball in pieces by the size that it was told, and replaces `.sqlapplied` by a copy.
+const DEPLOYED_CLIENT: &str = r#"
+set -eu
+at=$PWD; node=$1; into=$2
+wait_for() {
+    tries=0
+    until ls "$at" | grep -q "$1"; do
+        ls "$at" | grep -q error && { echo "a name with error: $(ls "$at")"; exit 1; }
+        tries=$((tries + 1)); [ "$tries" -lt 600 ] || { echo "no $1"; exit 1; }
+        sleep 0.1
+    done
+}
+wait_for "$node.subscribe_series.sqldone"
+if cat "$node.subscribe_series.sqldone" | grep -E 'error|failure'; then exit 1; fi
+bytes=$(stat -c %s "$node.sql.tar.gz")
+piece=4096; done=0
+while [ "$done" -lt "$bytes" ]; do
+    dd if="$node.sql.tar.gz" bs=$piece skip=$((done / piece)) count=1 2>/dev/null >>"$into"
+    done=$((done + piece))
+done
+rm "$node.sql.tar.gz"
+echo "success true" >>"$node.subscribe_series.cfg"
+cp -f "$node.subscribe_series.cfg" "$node.subscribe_series.sqlapplied"
+rm -f "$node.subscribe_series.sqldone"
+wait_for "$node.subscribe_series.done"
+rm "$node.subscribe_series.done"
+if ls "$at" | grep "^$node"; then exit 1; fi
+"#;
+
+#[test]
+fn the_deployed_clients_file_operations_work_for_another_user() {
+    let station = station("");
+    ask(&station, "nso", "deployed.a subscribe");
+    let into = station.at("fetched.tar.gz");
+    fs::write(&into, "").expect("make a file");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", DEPLOYED_CLIENT, "sh", "nso"]).arg(&into).current_dir(station.at("triggers"));
+    if is_root() {
+        chown(&into, Some(ELSEWHERE), Some(ELSEWHERE)).expect("chown");
+        shell.uid(ELSEWHERE).gid(ELSEWHERE);
+    }
+    let output = shell.output().expect("run sh");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}\n{}", String::from_utf8_lossy(&output.stderr), station.said());
+    let mut archive = tar::Archive::new(GzDecoder::new(fs::File::open(&into).expect("open the tarball")));
+    assert_eq!(archive.entries().expect("read the tarball").count(), 2);
+    assert_eq!(station.read("etc/nso.lst"), "deployed.a\n");
+}
+
 #[test]
 fn a_deployed_client_that_fails_is_rolled_back() {
     let station = station("");

@@ -2,10 +2,7 @@
 
 use tokio_postgres::{Client, Error};
 
-use crate::model::{QualifiedName, Series, quote_identifier, quote_literal};
-
-/// The tables that hold rows for a series, in the order in which they are loaded.
-const TABLES: [&str; 4] = ["drms_series", "drms_keyword", "drms_link", "drms_segment"];
+use crate::model::{MASTER_TABLES, QualifiedName, Series, quote_identifier, quote_literal};
 
 /// Each of the tables that is there and tells the series of a row, with its columns; those that the server computes
 /// (`attgenerated` came with version 12) cannot be copied.
@@ -54,7 +51,7 @@ pub async fn master_rows(
 ) -> Result<Vec<MasterRows>, Error> {
     let schema = &series.0.schema;
     let name = quote_literal(&format!("{schema}.{}", series.0.name));
-    let rows = client.query(COLUMNS, &[schema, &TABLES.as_slice()]).await?;
+    let rows = client.query(COLUMNS, &[schema, &MASTER_TABLES.as_slice()]).await?;
     let tables = rows.iter().map(|row| {
         let (table, columns): (String, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
         let own = |column: &str| overrides.of(&table, column);

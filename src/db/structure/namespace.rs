@@ -7,10 +7,10 @@ use super::grants::Grants;
 use super::indexes::Index;
 use super::table::{Clash, Table};
 use super::{lines, settle};
-use crate::model::{QualifiedName, Sequence, quote_identifier, quote_literal};
+use crate::model::{MASTER_TABLES, QualifiedName, Sequence, quote_identifier, quote_literal};
 
-/// The DRMS master tables of a schema.
-const MASTER_TABLES: [&str; 5] = ["drms_series", "drms_keyword", "drms_link", "drms_segment", "drms_session"];
+/// What else belongs to the DRMS master tables of a schema: the sessions, of which no series has a row.
+const SESSIONS: &str = "drms_session";
 
 /// Numbers the sessions of DRMS.
 const MASTER_SEQUENCE: &str = "drms_sessionid_seq";
@@ -48,7 +48,7 @@ pub async fn namespaces(
             make_tables(client, "admin", std::slice::from_ref(ns), &mut statements, &mut grants).await?;
             statements.extend(insert(client, ns, schema, owner).await?);
         }
-        let tables = present(client, schema, &MASTER_TABLES).await?;
+        let tables = present(client, schema, &[&MASTER_TABLES[..], &[SESSIONS]].concat()).await?;
         make_tables(client, schema, &tables, &mut statements, &mut grants).await?;
         statements.extend(grant_to.iter().map(|role| grants.to(role)));
         texts.push(((*schema).to_owned(), lines(&statements)));
