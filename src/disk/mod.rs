@@ -2,6 +2,7 @@
 
 mod act;
 mod bundle;
+mod fetched;
 mod lock;
 mod observe;
 mod publish;
@@ -14,6 +15,7 @@ pub use std::fs::File;
 
 pub use act::{act, move_logs};
 pub use bundle::{Packed, Packing, are_current};
+pub use fetched::{make_directory, open_text, remove_all_of, settle, sha256, unpack};
 pub use lock::Lock;
 pub use observe::{
     Dropped, Identity, Names, archives, exists, give_back, holds_the_same, modified, names, open, plain_size,

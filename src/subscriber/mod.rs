@@ -3,9 +3,11 @@
 mod apply;
 pub mod args;
 mod config;
+mod subscribe;
 
 pub use apply::{Applied, Applier, Commit};
 pub use config::{OnDrift, SiteConfig};
+pub use subscribe::subscribe;
 
 use crate::error::Error;
 

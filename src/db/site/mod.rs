@@ -1,8 +1,10 @@
 //! The database of a remote site: where it stands in the stream of logs, and SQL as psql would run it.
 
 mod feed;
+mod subscriptions;
 
 pub use feed::{feed_copy, feed_statement};
+pub use subscriptions::{SiteRequest, Standing};
 
 use super::Session;
 use super::connect::open;

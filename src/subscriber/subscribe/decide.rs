@@ -309,13 +309,8 @@ mod tests {
         for words in ["61s", "other-cfg 4s"] {
             let shown = read(words);
             let phase = &Phase::Told;
-            let now = Situation {
-                stem: Stem::Document,
-                phase,
-                shown: &shown,
-                is_applied: true,
-                is_fetched: false,
-            };
+            let now =
+                Situation { stem: Stem::Document, phase, shown: &shown, is_applied: true, is_fetched: false };
             assert!(stop(&decide(&now)), "{words}");
         }
     }
