@@ -73,6 +73,8 @@ const PURE: &[&str] = &[
     "spelling/statement_end.rs",
     "spelling/table_copy.rs",
     "logs/targets.rs",
+    "subscriber/ingest/decide.rs",
+    "subscriber/ingest/offer.rs",
 ];
 
 /// Words that a pure file must not hold outside its tests.

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -21,15 +21,10 @@ const MEMBERS: usize = 10_000;
 /// Bytes that an archive of SQL may become: more than any dump that is fetched in one piece.
 const UNPACKED: u64 = 1 << 40;
 
-/// Makes a directory, with those above it, if it is not there.
-pub fn make_directory(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).context("create directory", path)
-}
-
 /// Removes a directory and whatever is in it, if it is there.
 pub fn remove_all_of(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         removed => removed.context("remove directory", path),
     }
 }
@@ -108,7 +103,11 @@ fn unpack_members(archive: &Path, into: &Path, accept: &dyn Fn(&str) -> bool) ->
         })?;
         let path = into.join(&name);
         let mut target = File::create_new(&path).context("create", &path)?;
-        io::copy(&mut entry, &mut target).context("write", &path)?;
+        io::copy(&mut entry, &mut target).map_err(|error| match error.kind() {
+            // Of the packing, not of the disk.
+            ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => unreadable(error),
+            _ => Error::Disk { action: "write", path: path.clone(), source: error },
+        })?;
         target.sync_all().context("sync", &path)?;
         names.push(name);
     }

@@ -3,11 +3,13 @@
 mod act;
 mod bundle;
 mod fetched;
+mod incoming;
 mod lock;
 mod observe;
 mod publish;
 mod shelf;
 mod sink;
+mod unbundle;
 mod unpack;
 mod watch;
 
@@ -15,7 +17,8 @@ pub use std::fs::File;
 
 pub use act::{act, move_logs};
 pub use bundle::{Packed, Packing, are_current};
-pub use fetched::{make_directory, open_text, remove_all_of, settle, sha256, unpack};
+pub use fetched::{open_text, remove_all_of, settle, sha256, unpack};
+pub use incoming::{create_directories, discard, ends_with_line, keep, part, remove_parts};
 pub use lock::Lock;
 pub use observe::{
     Dropped, Identity, Names, archives, exists, give_back, holds_the_same, modified, names, open, plain_size,
@@ -28,5 +31,6 @@ pub use publish::{
 };
 pub use shelf::{remove_all, shelf};
 pub use sink::{Made, Sink, tarball};
+pub use unbundle::Incoming;
 pub use unpack::Archives;
 pub use watch::{Hint, watch};

@@ -169,25 +169,30 @@ fn number(text: &str) -> Option<u64> {
 
 /// `select "_c".archiveTracking_offline('1', '2026-11-20 21:39:46.151991+00');`
 fn tracking(line: Line<'_>, expected: &Expected<'_>) -> Result<(Counter, String), ArchiveFault> {
-    let namespace = namespace(expected.cluster);
-    let prefix = format!("select {namespace}.archiveTracking_offline('");
-    let wanted = format!("`{prefix}{}', '...');`", expected.name.counter);
+    let wanted = format!("`{}`", tracking_call(expected.cluster, &expected.name.counter.to_string()));
     let body = line.whole(&wanted)?;
-    let parts = || {
-        let rest = std::str::from_utf8(body).ok()?.strip_prefix(&prefix)?;
-        let (counter, created) = rest.strip_suffix("');")?.split_once("', '")?;
-        // The literal goes into site logs: nothing but a time may stand in it.
-        let time =
-            created.bytes().all(|b| b.is_ascii_digit() || b" -+:.".contains(&b)) && !created.is_empty();
-        Some((Counter::parse(counter)?, created.to_owned())).filter(|_| time)
-    };
-    let (counter, created) = parts().ok_or_else(|| unexpected(line, &wanted))?;
+    let (counter, created) = tracked(body, expected.cluster).ok_or_else(|| unexpected(line, &wanted))?;
     if counter == expected.name.counter {
         return Ok((counter, created));
     }
     let what =
         format!("the header's counter is {counter}, that of the file name is {}", expected.name.counter);
     Err(ArchiveFault { line: line.number, what })
+}
+
+/// What the call of a counter looks like.
+pub(crate) fn tracking_call(cluster: &str, counter: &str) -> String {
+    format!("select {}.archiveTracking_offline('{counter}', '...');", namespace(cluster))
+}
+
+/// The counter and the time in a call of `archiveTracking_offline` of this cluster; `None` if it is no such call.
+pub(crate) fn tracked(call: &[u8], cluster: &str) -> Option<(Counter, String)> {
+    let prefix = format!("select {}.archiveTracking_offline('", namespace(cluster));
+    let rest = std::str::from_utf8(call).ok()?.strip_prefix(&prefix)?;
+    let (counter, created) = rest.strip_suffix("');")?.split_once("', '")?;
+    // The literal goes into site logs: nothing but a time may stand in it.
+    let time = created.bytes().all(|b| b.is_ascii_digit() || b" -+:.".contains(&b)) && !created.is_empty();
+    Some((Counter::parse(counter)?, created.to_owned())).filter(|_| time)
 }
 
 fn exact(line: Line<'_>, expected: &[u8]) -> Result<(), ArchiveFault> {

@@ -17,6 +17,20 @@ pub(crate) const COLUMNS: [&str; 9] = [
     "log_cmdargs",
 ];
 
+/// `COPY "_c"."sl_log_archive" (...) FROM STDIN;` with exactly the known columns, however they are spaced.
+pub(crate) fn is_log_copy(text: &[u8], prefix: &[u8]) -> bool {
+    let columns = || {
+        let rest = text.strip_prefix(prefix)?.trim_ascii_start().strip_prefix(b"(")?;
+        let at = memchr::memchr(b')', rest)?;
+        let (columns, rest) = (rest.get(..at)?, rest.get(at + 1..)?);
+        let rest = rest.trim_ascii_start().strip_prefix(b"FROM")?;
+        (rest.trim_ascii_start() == b"STDIN;").then_some(columns)
+    };
+    columns().is_some_and(|columns| {
+        columns.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).eq(COLUMNS.map(str::as_bytes))
+    })
+}
+
 /// A series as rows spell it: schema, TAB, table, both escaped as in COPY.
 pub(crate) fn series_key(schema: &[u8], table: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(schema.len() + 1 + table.len());

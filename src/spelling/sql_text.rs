@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use memchr::{memchr, memmem};
 
 use super::fault::{ArchiveFault, excerpt};
-use super::statement_end::{self, End};
+use super::statement_end::{self, Backslash, End};
 
 /// Bytes that are read at once. Rows come in pieces of about this size.
 const PIECE: usize = 256 * 1024;
@@ -48,6 +48,7 @@ pub struct SqlText<R> {
     filled: usize,
     ended: bool,
     in_rows: bool,
+    backslash: Backslash,
     /// The line at `at`, from 1.
     line: u64,
 }
@@ -55,7 +56,22 @@ pub struct SqlText<R> {
 impl<R: Read> SqlText<R> {
     /// Of a stream.
     pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), at: 0, filled: 0, ended: false, in_rows: false, line: 1 }
+        let backslash = Backslash::Unknown;
+        Self {
+            source,
+            buffer: Vec::new(),
+            at: 0,
+            filled: 0,
+            ended: false,
+            in_rows: false,
+            backslash,
+            line: 1,
+        }
+    }
+
+    /// From here on a backslash in a plain literal begins an escape: `standard_conforming_strings` is off.
+    pub fn escape_backslashes(&mut self) {
+        self.backslash = Backslash::Escapes;
     }
 
     /// The line in which the next part begins, from 1.
@@ -105,7 +121,7 @@ impl<R: Read> SqlText<R> {
             let end = match rest {
                 [] => None,
                 [b'-', b'-', ..] | [b'\\', ..] => memchr(b'\n', rest).or(self.ended.then_some(rest.len())),
-                _ => match statement_end::find(rest) {
+                _ => match statement_end::find_with(rest, self.backslash) {
                     End::Behind(length) => Some(length),
                     End::NotYet => None,
                     End::Unknown(_) => {

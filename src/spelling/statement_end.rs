@@ -14,12 +14,26 @@ pub(crate) enum End {
     Unknown(usize),
 }
 
+/// What a backslash in a plain literal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backslash {
+    /// Not known: where it matters, the end is not guessed.
+    Unknown,
+    /// The begin of an escape, as with `standard_conforming_strings = off`.
+    Escapes,
+}
+
 /// Finds the first `;` outside of literals, quoted names, comments and brackets, the way Slony-I cuts scripts.
 pub(crate) fn find(text: &[u8]) -> End {
+    find_with(text, Backslash::Unknown)
+}
+
+/// The same where it is known what a backslash is.
+pub(crate) fn find_with(text: &[u8], backslash: Backslash) -> End {
     let mut rest = text;
     let mut depth = 0_usize;
     loop {
-        let (piece, behind) = match piece(rest) {
+        let (piece, behind) = match piece(rest, backslash) {
             Ok(read) => read,
             Err(Stop::Open) => return End::NotYet,
             Err(Stop::Ambiguous) => return End::Unknown(text.len() - rest.len()),
@@ -41,7 +55,7 @@ pub(crate) fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
     let mut rest = text.as_slice();
     let mut kept = Vec::with_capacity(text.len());
     while !rest.is_empty() {
-        let (piece, behind) = piece(rest).ok()?;
+        let (piece, behind) = piece(rest, Backslash::Unknown).ok()?;
         match piece {
             Piece::Comment => kept.push(b' '),
             _ => kept.extend_from_slice(rest.get(..rest.len() - behind.len())?),
@@ -67,10 +81,13 @@ enum Stop {
 }
 
 /// What a text begins with, and what follows.
-fn piece(text: &[u8]) -> Result<(Piece, &[u8]), Stop> {
+fn piece(text: &[u8], backslash: Backslash) -> Result<(Piece, &[u8]), Stop> {
     let (byte, behind) = text.split_first().ok_or(Stop::Open)?;
     let (piece, behind) = match (byte, behind) {
-        (b'\'', literal) => (Piece::Word, plain(literal)?),
+        (b'\'', literal) => match backslash {
+            Backslash::Unknown => (Piece::Word, plain(literal)?),
+            Backslash::Escapes => (Piece::Word, escaped(literal)),
+        },
         (b'e' | b'E', [b'\'', literal @ ..]) => (Piece::Word, escaped(literal)),
         (b'"', name) => (Piece::Word, memchr(b'"', name).and_then(|end| name.get(end + 1..))),
         (b'-', [b'-', comment @ ..]) => {
@@ -210,6 +227,16 @@ mod tests {
             ("select U&'\\';", 9),
         ] {
             assert_eq!(find(text.as_bytes()), End::Unknown(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_a_backslash_escapes_the_end_is_told() {
+        for text in
+            ["select 'a\\';';", "select 1, '\\''; drop table x; --';", "select 'a\\\\';", "select E'\\';';"]
+        {
+            let found = find_with(format!("{text} select 2;").as_bytes(), Backslash::Escapes);
+            assert_eq!(found, End::Behind(text.len()), "{text}");
         }
     }
 

@@ -11,6 +11,11 @@ pub async fn feed_statement(session: &Session, statement: &[u8]) -> Result<()> {
     session.client().batch_execute(text(statement)?).await.tried(run(statement))
 }
 
+/// Runs one statement and nothing else: if the text holds a second one, it is refused. Returns how many rows it changed.
+pub async fn change(session: &Session, statement: &[u8]) -> Result<u64> {
+    session.client().execute_typed(text(statement)?, &[]).await.tried(run(statement))
+}
+
 /// Runs `copy ... from stdin;` with what `rows` gives, piece by piece, until it gives nothing more. Returns the number of
 /// rows.
 pub async fn feed_copy(

@@ -1,10 +1,14 @@
 //! The database of a remote site: where it stands in the stream of logs, and SQL as psql would run it.
 
 mod feed;
+mod objects;
 mod subscriptions;
+mod transaction;
 
-pub use feed::{feed_copy, feed_statement};
+pub use feed::{change, feed_copy, feed_statement};
+pub use objects::OfflineObjects;
 pub use subscriptions::{SiteRequest, Standing};
+pub use transaction::{Transaction, roll_back};
 
 use super::Session;
 use super::connect::open;
@@ -36,6 +40,20 @@ impl SiteDatabase {
         &self.session
     }
 
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// Makes the session as it was when it connected: a script of the origin may have set what it liked.
+    pub async fn renew(&self) -> Result<()> {
+        // Each by itself: `discard all` stands in no transaction, and a text of several statements is one.
+        for sql in ["discard all", SETTINGS] {
+            self.session.client().batch_execute(sql).await.tried("renew the session")?;
+        }
+        Ok(())
+    }
+
     /// The cluster's schema for SQL: `"_jsoc"`.
     pub fn schema(&self) -> String {
         quote_identifier(&format!("_{}", self.cluster))
@@ -52,5 +70,16 @@ impl SiteDatabase {
         let row = client.query_opt(&format!("select at_counter from {table}"), &[]).await;
         let row = row.tried("read sl_archive_tracking")?;
         Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).and_then(Counter::from_database))
+    }
+
+    /// When it returns, everything that was committed before is on disk, whatever the commits themselves waited for.
+    pub async fn harden(&self) -> Result<()> {
+        // A change, for a transaction without any is not waited for.
+        let sql = format!(
+            "begin; set local synchronous_commit = on; \
+             update {}.sl_archive_tracking set at_applied = at_applied; commit",
+            self.schema()
+        );
+        self.session.client().batch_execute(&sql).await.tried("put the logs' transactions on disk")
     }
 }

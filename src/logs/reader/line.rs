@@ -5,7 +5,7 @@ use super::text::Text;
 use super::{Format, Next, Place, Reader, Step};
 use crate::spelling::fault::{ArchiveFault, excerpt};
 use crate::spelling::header::{self, DASHES};
-use crate::spelling::row::COLUMNS;
+use crate::spelling::row::is_log_copy;
 use crate::spelling::sequence_line;
 use crate::spelling::table_copy::{self, TableCopy};
 
@@ -165,19 +165,5 @@ impl Reader {
 fn is_event(text: &[u8]) -> bool {
     text.strip_prefix(b"-- ").is_some_and(|name| {
         !name.is_empty() && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
-    })
-}
-
-/// `COPY "_c"."sl_log_archive" (...) FROM STDIN;` with exactly the known columns, however they are spaced.
-fn is_log_copy(text: &[u8], prefix: &[u8]) -> bool {
-    let columns = || {
-        let rest = text.strip_prefix(prefix)?.trim_ascii_start().strip_prefix(b"(")?;
-        let at = memchr::memchr(b')', rest)?;
-        let (columns, rest) = (rest.get(..at)?, rest.get(at + 1..)?);
-        let rest = rest.trim_ascii_start().strip_prefix(b"FROM")?;
-        (rest.trim_ascii_start() == b"STDIN;").then_some(columns)
-    };
-    columns().is_some_and(|columns| {
-        columns.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).eq(COLUMNS.map(str::as_bytes))
     })
 }

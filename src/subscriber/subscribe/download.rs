@@ -39,7 +39,7 @@ impl Download<'_> {
 
     /// Fetches what is not here. What has come when it fails is gone on with.
     pub(super) async fn fetch(&self, ready: &Ready) -> Result<()> {
-        disk::make_directory(self.into)?;
+        disk::create_directories(self.into)?;
         let known = sql_file_names(self.node);
         if let Some(odd) = ready.files.iter().find(|file| !known.contains(&file.name)) {
             return Err(Error::Refused(format!(

@@ -45,7 +45,7 @@ pub async fn subscribe(args: &SubscribeArgs) -> Result<String> {
     if args.dry_run {
         return dry_run(&config, args.list.as_deref(), &host, triggerdir).await;
     }
-    disk::make_directory(&config.work_dir)?;
+    disk::create_directories(&config.work_dir)?;
     let _lock = Lock::take(&config.work_dir.join("subscribe_series.lock")).map_err(|error| match error {
         Error::Busy(_) => Error::Busy(format!("another subscribe_series runs for {}", config.node)),
         other => other,
