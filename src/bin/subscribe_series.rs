@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use subscription_manager::error::{Error, Result};
-use subscription_manager::subscriber::{args::SubscribeArgs, exit_status, subscribe};
+use subscription_manager::subscriber::args::SubscribeArgs;
+use subscription_manager::subscriber::{AboveProgress, exit_status, subscribe};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -27,7 +28,10 @@ fn main() -> ExitCode {
 fn dispatch(args: &SubscribeArgs) -> Result<String> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Error::Fatal(format!("start the runtime: {error}")))?;
-    runtime.block_on(subscribe(args))
+    let ended = runtime.block_on(subscribe(args));
+    // A thread that waits for an answer of a person is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Plain lines to standard error; `RUST_LOG=debug` tells more.
@@ -35,5 +39,5 @@ fn log() {
     let level = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
     let stderr = tracing_subscriber::fmt().with_env_filter(level).with_target(false).with_ansi(ansi);
-    stderr.with_writer(std::io::stderr).init();
+    stderr.with_writer(AboveProgress::default).init();
 }

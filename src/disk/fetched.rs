@@ -51,15 +51,30 @@ pub fn settle(part: &Path, path: &Path) -> Result<()> {
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
-/// Opens a text that may be packed, as its name says: `.gz`, `.zst`.
-pub fn open_text(path: &Path) -> Result<Box<dyn Read + Send>> {
-    let file = BufReader::with_capacity(PIECE, File::open(path).context("open", path)?);
+/// Opens a text that may be packed, as its name says: `.gz`, `.zst`. `told` hears how many bytes of the file are read.
+pub fn open_text<'t>(path: &Path, told: &'t (dyn Fn(u64) + Sync)) -> Result<Box<dyn Read + Send + 't>> {
+    let file = Telling { file: File::open(path).context("open", path)?, told };
+    let file = BufReader::with_capacity(PIECE, file);
     let ending = path.extension().and_then(|ending| ending.to_str());
     Ok(match ending {
         Some("gz") => Box::new(MultiGzDecoder::new(file)),
         Some("zst") => Box::new(zstd::Decoder::with_buffer(file).context("open", path)?),
         _ => Box::new(file),
     })
+}
+
+/// A file that tells how much of it is read.
+struct Telling<'t> {
+    file: File,
+    told: &'t (dyn Fn(u64) + Sync),
+}
+
+impl Read for Telling<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        (self.told)(count as u64);
+        Ok(count)
+    }
 }
 
 /// Unpacks a `.tar.gz` into the directory `into`, which appears when everything is in it; what was there goes. Members
@@ -189,7 +204,7 @@ mod tests {
             write("a.sql.gz", &[gzip("one "), gzip("two")].concat()),
             write("a.sql.zst", &zstd::encode_all(b"one two".as_slice(), 1).unwrap()),
         ] {
-            assert_eq!(io::read_to_string(open_text(&path).unwrap()).unwrap(), "one two");
+            assert_eq!(io::read_to_string(open_text(&path, &|_| ()).unwrap()).unwrap(), "one two");
         }
     }
 }

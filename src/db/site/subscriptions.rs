@@ -76,6 +76,17 @@ impl SiteDatabase {
         Ok(numbers.iter().filter_map(number).filter_map(|at| series.get(at - 1)).cloned().collect())
     }
 
+    /// When the last log was made and when it was applied, in the words of this database.
+    pub async fn times(&self) -> Result<Option<(String, String)>> {
+        let query = format!(
+            "select at_created::timestamp(0)::text, at_applied::timestamp(0)::text from {}.sl_archive_tracking \
+             where at_created is not null and at_applied is not null",
+            self.schema()
+        );
+        let row = self.session.client().query_opt(&query, &[]).await.tried("read sl_archive_tracking")?;
+        Ok(row.map(|row| (row.get(0), row.get(1))))
+    }
+
     /// Every request whose SQL is applied, in that order.
     pub async fn requests(&self) -> Result<Vec<SiteRequest>> {
         let (client, table) = (self.session.client(), self.requests_table());
@@ -98,23 +109,6 @@ impl SiteDatabase {
                 is_finished: row.get(4),
             })
             .collect())
-    }
-
-    /// Begins a transaction, and returns its number.
-    pub async fn begin(&self) -> Result<i64> {
-        self.session.client().batch_execute("start transaction").await.tried("begin a transaction")?;
-        self.transaction().await
-    }
-
-    /// The number of the transaction that is open.
-    pub async fn transaction(&self) -> Result<i64> {
-        let row = self.session.client().query_one("select pg_catalog.txid_current()", &[]).await;
-        Ok(row.tried("ask for the transaction")?.get(0))
-    }
-
-    /// Ends the transaction. It proves nothing: COMMIT of a transaction that has failed is answered well.
-    pub async fn commit(&self) -> Result<()> {
-        self.session.client().batch_execute("commit").await.tried("commit")
     }
 
     /// Notes, in the transaction that is open, that the SQL of a request is applied.

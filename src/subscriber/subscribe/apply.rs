@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::statement::{Fate, fate, is_needless};
-use crate::db::site::{SiteDatabase, SiteRequest, feed_copy, feed_statement};
+use crate::db::site::{SiteDatabase, SiteRequest, Transaction, feed_copy, feed_statement};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::Series;
 use crate::spelling::sql_text::{Part, SqlText, SqlTextError};
+use crate::subscriber::Progress;
 
 /// What is applied.
 pub(super) struct Sql<'a> {
@@ -17,8 +18,8 @@ pub(super) struct Sql<'a> {
     pub(super) files: &'a [PathBuf],
     /// What is noted of them; its series are those which the SQL must make.
     pub(super) request: SiteRequest,
-    /// Told of rows from time to time.
-    pub(super) progress: &'a (dyn Fn(&Path, u64) + Sync),
+    /// Told how far it is.
+    pub(super) progress: &'a Progress,
 }
 
 impl Sql<'_> {
@@ -33,13 +34,10 @@ impl Sql<'_> {
                 listed(&there)
             )));
         }
-        let transaction = database.begin().await?;
+        let transaction = Transaction::begin(database.session(), "").await?;
         let mut rows = 0;
         for file in self.files {
-            rows += self.file(database, file, rows).await?;
-        }
-        if database.transaction().await? != transaction {
-            return Err(Error::Stopped("the SQL of the data centre has ended the transaction".into()));
+            rows += self.file(database, file).await?;
         }
         let made = database.existing(&self.request.series).await?;
         let missing: Vec<Series> =
@@ -51,7 +49,7 @@ impl Sql<'_> {
             )));
         }
         database.note_request(&self.request).await?;
-        database.commit().await?;
+        transaction.commit(database.session()).await?;
         // COMMIT of a transaction that has failed is answered well.
         let known = database.requests().await?;
         if known.iter().any(|known| known.request == self.request.request) {
@@ -60,9 +58,10 @@ impl Sql<'_> {
         Err(Error::Stopped("the transaction of the SQL was rolled back".into()))
     }
 
-    async fn file(&self, database: &SiteDatabase, path: &Path, before: u64) -> Result<u64> {
+    async fn file(&self, database: &SiteDatabase, path: &Path) -> Result<u64> {
         let session = database.session();
-        let mut text = SqlText::new(disk::open_text(path)?);
+        let told = |bytes| self.progress.bytes(bytes);
+        let mut text = SqlText::new(disk::open_text(path, &told)?);
         let mut rows = 0;
         let said = |what: &str| Error::Stopped(format!("`{}`: {what}", path.display()));
         let fault = |error: SqlTextError| said(&error.to_string());
@@ -84,11 +83,9 @@ impl Sql<'_> {
                 },
                 Some(Part::Copy(statement)) => {
                     let statement = statement.to_vec();
-                    let mut fed = 0;
                     rows += feed_copy(session, &statement, || match text.part().map_err(fault)? {
                         Some(Part::Rows(piece)) => {
-                            fed += memchr::memchr_iter(b'\n', piece).count() as u64;
-                            (self.progress)(path, before + rows + fed);
+                            self.progress.rows(memchr::memchr_iter(b'\n', piece).count() as u64);
                             Ok(Some(Bytes::copy_from_slice(piece)))
                         }
                         _ => Ok(None),

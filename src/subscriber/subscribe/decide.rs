@@ -66,6 +66,26 @@ pub(super) enum Step {
     Stop(&'static str),
 }
 
+impl Step {
+    /// In words.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Send => "send the request",
+            Self::Wait(what) => what.as_str(),
+            Self::Take => "take what the data centre has answered",
+            Self::Fetch => "fetch the SQL",
+            Self::Apply => "apply the SQL",
+            Self::Tell { success: true } => "tell the data centre that it is applied",
+            Self::Tell { success: false } => "tell the data centre that it could not be applied",
+            Self::Undo => "take back what the SQL has made",
+            Self::CleanUp => "clean up after a failure",
+            Self::Finish => "finish here",
+            Self::Note(_) => "see what has become of it",
+            Self::Stop(_) => "a person has to look",
+        }
+    }
+}
+
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
@@ -179,7 +199,7 @@ fn told(now: &Situation<'_>) -> Step {
 
 fn told_failure(now: &Situation<'_>, reason: &str) -> Step {
     let shown = now.shown;
-    let is_over = shown.our_end().is_some() || matches!(shown.our_answer(), Some(Says::Failure(_)));
+    let is_over = shown.done.is_some() || matches!(shown.our_answer(), Some(Says::Failure(_)));
     if is_over || (!shown.finishing && gone(shown).is_some()) {
         return Step::Note(Phase::Failed(reason.to_owned()));
     }

@@ -2,11 +2,13 @@
 //! trusted.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::Node;
 use crate::protocol::{SqlFile, sql_file_names};
+use crate::subscriber::Progress;
 use crate::transport::Host;
 
 use super::shown::Ready;
@@ -19,8 +21,6 @@ pub(super) struct Download<'a> {
     pub(super) from: &'a str,
     /// The directory here.
     pub(super) into: &'a Path,
-    /// Told how much of a file is here, and its size.
-    pub(super) progress: &'a (dyn Fn(&str, u64, u64) + Sync),
 }
 
 impl Download<'_> {
@@ -90,8 +90,13 @@ impl Download<'_> {
 
     async fn rest(&self, name: &str, part: &Path, bytes: u64) -> Result<()> {
         let here = disk::plain_size(part).unwrap_or(0);
-        let told = |count: u64| (self.progress)(name, here + count, bytes);
+        let (progress, last) = (Progress::begin("SQL", Some(bytes)), AtomicU64::new(0));
+        progress.bytes(here);
+        let told = |count: u64| progress.bytes(count - last.swap(count, Ordering::Relaxed).min(count));
         let fetched = self.host.fetch(&self.at(name), here, bytes - here, part, &told).await?;
+        if fetched.is_some() {
+            tracing::info!(bytes, resumed_at = here, "fetched {name}");
+        }
         fetched.map(drop).ok_or_else(|| self.missing(name))
     }
 

@@ -20,11 +20,15 @@ pub(super) enum Wish {
 
 impl Wish {
     /// Whether the tables are dropped.
-    pub(super) fn settle(self, series: &[Series]) -> bool {
+    pub(super) async fn settle(self, series: &[Series]) -> bool {
         match self {
             Self::Drop => true,
             Self::Keep => false,
-            Self::Ask => ask(series),
+            Self::Ask => {
+                let series = series.to_vec();
+                // In a thread of its own, so that Ctrl-C is heard meanwhile.
+                tokio::task::spawn_blocking(move || ask(&series)).await.unwrap_or(false)
+            }
         }
     }
 }

@@ -19,20 +19,31 @@ mod work;
 
 use std::path::Path;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use self::leave::Wish;
 use self::list::List;
 use self::quiet::Quiet;
 use self::record::Record;
 use self::server::Server;
 use self::work::Work;
-use super::SiteConfig;
 use super::args::SubscribeArgs;
+use super::{SiteConfig, notify};
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::transport::Host;
 
+/// The tool's name in what people read.
+const TOOL: &str = "subscribe_series";
+
 /// Runs the command. Returns what it prints.
 pub async fn subscribe(args: &SubscribeArgs) -> Result<String> {
+    if args.config.as_os_str() == "status" {
+        let Some(config) = &args.list else {
+            return Err(Error::Fatal("`status` needs the configuration behind it".into()));
+        };
+        return status::status(&SiteConfig::load(config)?).await;
+    }
     let config = SiteConfig::load(&args.config)?;
     let Some(triggerdir) = config.triggerdir.as_deref() else {
         return Err(Error::Fatal(format!(
@@ -41,33 +52,55 @@ pub async fn subscribe(args: &SubscribeArgs) -> Result<String> {
         )));
     };
     let host = Host::new(&config.host);
-    let server = Server::new(&host, triggerdir, &config.node);
     if args.dry_run {
         return dry_run(&config, args.list.as_deref(), &host, triggerdir).await;
     }
+    let stop = stopped()?;
+    let ended = tokio::select! {
+        biased;
+        ended = run(&config, args, &host, triggerdir) => ended,
+        () = stop => Err(Error::Cancelled),
+    };
+    if let Err(error) = &ended {
+        notify(&config, TOOL, error, None).await;
+    }
+    ended.map(|()| String::new())
+}
+
+async fn run(config: &SiteConfig, args: &SubscribeArgs, host: &Host, triggerdir: &str) -> Result<()> {
     disk::create_directories(&config.work_dir)?;
     let _lock = Lock::take(&config.work_dir.join("subscribe_series.lock")).map_err(|error| match error {
         Error::Busy(_) => Error::Busy(format!("another subscribe_series runs for {}", config.node)),
         other => other,
     })?;
-    let record = match work::read_record(&config)? {
+    let record = match work::read_record(config)? {
         Some(record) => resumed(record, args.list.as_deref())?,
         None if args.resume => {
             return Err(Error::Fatal("no request is open: there is nothing to go on with".into()));
         }
-        None => prepared(&config, args.list.as_deref()).await?,
+        None => prepared(config, args.list.as_deref()).await?,
     };
     let wish = match (args.drop, args.keep) {
         (true, _) => Wish::Drop,
         (_, true) => Wish::Keep,
         _ => Wish::Ask,
     };
-    let _quiet = Quiet::begin(&config).await?;
+    let quiet = Quiet::begin(config).await?;
+    let server = Server::new(host, triggerdir, &config.node);
     let sql_directory = config.work_dir.join("sql");
-    Work { config: &config, host: &host, server, record, wish, sql_directory }
-        .run()
-        .await
-        .map(|()| String::new())
+    Work { config, host, server, record, wish, quiet, sql_directory }.run().await
+}
+
+/// Ends at SIGTERM and SIGINT: the die file goes, the request stays open.
+fn stopped() -> Result<impl Future<Output = ()>> {
+    let listen = |kind| signal(kind).map_err(|error| Error::Fatal(format!("listen for signals: {error}")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// A new request, after everything that can be checked here was checked.

@@ -1,20 +1,22 @@
 //! The loop of a request: look, decide, do, record, until it is over.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::apply::{Sql, is_temporary, listed};
 use super::decide::{For, Situation, Step, decide};
 use super::download::Download;
 use super::leave::{self, Wish};
+use super::quiet::Quiet;
 use super::record::{Phase, Record};
 use super::server::Server;
 use super::shown::{Mark, Ready, Says, Shown};
 use crate::db::site::{SiteDatabase, SiteRequest};
 use crate::disk;
 use crate::error::{Error, Result};
+use crate::model::{Counter, Series};
 use crate::protocol::{Kind, Outcome, Stem};
-use crate::subscriber::SiteConfig;
+use crate::subscriber::{Progress, SiteConfig};
 use crate::transport::Host;
 
 /// The first pause between two looks; each is half as long again.
@@ -30,6 +32,8 @@ pub(super) struct Work<'a> {
     pub(super) server: Server<'a>,
     pub(super) record: Record,
     pub(super) wish: Wish,
+    /// Ingestion is at rest meanwhile.
+    pub(super) quiet: Quiet,
     /// Where the SQL is put.
     pub(super) sql_directory: PathBuf,
 }
@@ -61,8 +65,7 @@ impl Work<'_> {
         loop {
             let shown = self.look().await?;
             let is_applied = self.record.phase == Phase::Answered && self.applied().await?.is_some();
-            let is_fetched =
-                self.record.phase == Phase::Answered && self.download(&|_, _, _| ()).is_whole(&self.ready());
+            let is_fetched = self.record.phase == Phase::Answered && self.download().is_whole(&self.ready());
             let now = Situation {
                 stem: self.record.stem,
                 phase: &self.record.phase,
@@ -161,20 +164,17 @@ impl Work<'_> {
         }
     }
 
-    fn download<'d>(&'d self, progress: &'d (dyn Fn(&str, u64, u64) + Sync)) -> Download<'d> {
+    fn download(&self) -> Download<'_> {
         Download {
             host: self.host,
             node: &self.config.node,
             from: self.server.directory,
             into: &self.sql_directory,
-            progress,
         }
     }
 
     async fn fetch(&self) -> Result<()> {
-        let ready = self.ready();
-        tracing::info!("fetching {}", self.download(&|_, _, _| ()).names(&ready).join(", "));
-        self.download(&|_, _, _| ()).fetch(&ready).await
+        self.download().fetch(&self.ready()).await
     }
 
     async fn apply(&self, shown: &Shown) -> Result<u64> {
@@ -192,9 +192,10 @@ impl Work<'_> {
         }
         let series =
             list.subscribe.iter().filter(|series| !ready.skipped.contains(series)).cloned().collect();
-        let files = self.download(&|_, _, _| ()).texts(&ready)?;
-        let _ = shown;
-        tracing::info!("applying {} files in one transaction", files.len());
+        let files = self.download().texts(&ready)?;
+        self.catch_up_to(ready.cut, shown).await?;
+        let bytes = files.iter().filter_map(|file| disk::plain_size(file)).sum();
+        tracing::info!(files = files.len(), bytes, "applying the SQL in one transaction");
         let request = SiteRequest {
             request: self.record.id.clone(),
             cut: ready.cut,
@@ -202,8 +203,24 @@ impl Work<'_> {
             unsubscribed: list.unsubscribe,
             is_finished: false,
         };
-        let progress = |_: &Path, _: u64| ();
+        let progress = Progress::begin("applying", Some(bytes));
         Sql { files: &files, request, progress: &progress }.apply(&database).await
+    }
+
+    /// A series that comes back needs the logs of its first life to be applied before. Whether that was so, the SQL asks
+    /// itself: a site that cannot catch up now may still have done enough.
+    async fn catch_up_to(&self, cut: Option<Counter>, shown: &Shown) -> Result<()> {
+        let taken_for_new = shown.accepted.as_ref().and_then(|accepted| accepted.new_site) == Some(true);
+        if self.record.is_new_site || taken_for_new || cut.is_none() || self.config.site_logs.is_none() {
+            return Ok(());
+        }
+        match self.quiet.catch_up(self.config, self.host, cut).await {
+            Err(error) if !is_temporary(&error) => {
+                tracing::warn!("the logs up to the cut could not be applied: {}", error.chain());
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// A failure that will not pass by itself ends the request: the data centre is told.
@@ -249,35 +266,52 @@ impl Work<'_> {
     }
 
     async fn finish(&mut self) -> Result<()> {
-        let unsubscribed = self.record.list().unsubscribe;
         let database = self.database().await?;
         database.finish_request(&self.record.id).await?;
         self.forget_answers().await?;
-        let mut left = Ok(());
-        if !unsubscribed.is_empty() {
-            let drop = match self.record.drop {
-                Some(drop) => drop,
-                None => self.wish.settle(&unsubscribed),
-            };
-            self.record.drop = Some(drop);
-            self.save()?;
-            if drop {
-                left = leave::drop_tables(&database, &unsubscribed).await;
-            } else {
-                tracing::info!(
-                    "the tables of {} stay; to drop them: {}",
-                    listed(&unsubscribed),
-                    leave::by_hand(&unsubscribed)
-                );
-            }
-        }
-        if left.as_ref().is_err_and(is_temporary) {
+        let left = self.leave(&database).await;
+        // What a person has to do about it needs no open request.
+        if left.as_ref().is_err_and(|error| !matches!(error, Error::Refused(_))) {
             return left;
         }
         disk::remove(&record_path(self.config))?;
         let subscribed = super::status::subscribed(&database.requests().await?);
         tracing::info!("done; subscribed to {}", listed(&subscribed));
+        if left.is_ok() {
+            let config = "get_slony_logs CONFIG";
+            tracing::info!(
+                "changes come with `{config}`, every minute by cron, or with `{config} --follow` as a service"
+            );
+        }
         left
+    }
+
+    /// The tables of unsubscribed series: what was published for them is applied, then they may go.
+    async fn leave(&mut self, database: &SiteDatabase) -> Result<()> {
+        let series = self.record.list().unsubscribe;
+        if series.is_empty() {
+            return Ok(());
+        }
+        if self.wish != Wish::Keep && self.record.drop != Some(false) && self.config.site_logs.is_some() {
+            self.quiet.catch_up(self.config, self.host, None).await?;
+        }
+        let drop = match self.record.drop {
+            Some(drop) => drop,
+            // Logs that were fetched by others may still hold rows of them.
+            None if self.config.site_logs.is_none() => false,
+            None => self.wish.settle(&series).await,
+        };
+        self.record.drop = Some(drop);
+        self.save()?;
+        if drop {
+            return leave::drop_tables(database, &series).await;
+        }
+        let there: Vec<Series> = database.existing(&series).await?;
+        if !there.is_empty() {
+            let sql = leave::by_hand(&there);
+            tracing::info!("the tables stay; when get_slony_logs is up to date, they may be dropped: {sql}");
+        }
+        Ok(())
     }
 
     /// Removes what is left of the request at the data centre, and the SQL here.
