@@ -4,7 +4,12 @@
 mod support;
 
 mod client;
+mod deployed;
+mod faults;
 mod flow;
+mod hand;
+mod killed;
+mod leave;
 
 use std::sync::OnceLock;
 
