@@ -75,13 +75,21 @@ pub enum Error {
         /// Where it should be.
         path: PathBuf,
     },
-    /// Splitting cannot go on, for a reason that only a person can remove.
+    /// The work cannot go on, for a reason that only a person can remove.
     #[error("{0}")]
     Stopped(String),
     /// The line to another machine broke, or what answers there failed.
     #[error("{action}")]
     Line {
         /// What was tried: "list `/srv/slony/site_logs/nso` at webdb".
+        action: String,
+        /// What was said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The account that we have on another machine may not do that.
+    #[error("{action}")]
+    Forbidden {
+        /// What was tried: "write `/srv/slony/site_logs/nso/slony_counter.txt` at webdb".
         action: String,
         /// What was said.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -122,7 +130,17 @@ impl Error {
             | Self::Archive { .. }
             | Self::Missing { .. }
             | Self::Line { .. }
+            | Self::Forbidden { .. }
             | Self::Stopped(_) => Consequence::Retry,
+        }
+    }
+
+    /// Whether we may not do that: by the word of another machine, or of this one's file system.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } => true,
+            Self::Disk { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            _ => false,
         }
     }
 

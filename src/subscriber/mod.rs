@@ -32,6 +32,7 @@ pub fn exit_status(error: &Error) -> u8 {
         | Error::Refused(_)
         | Error::Archive { .. }
         | Error::Missing { .. }
+        | Error::Forbidden { .. }
         | Error::Stopped(_) => 4,
     }
 }

@@ -3,7 +3,7 @@
 #
 #   deps.sh build   a C compiler and a Rust toolchain: enough for `make build`
 #   deps.sh fuzz    these, a C++ compiler and cargo-fuzz: what `make fuzz` runs
-#   deps.sh         those of `build`, PostgreSQL, Slony-I and strace: what the tests and the demo run
+#   deps.sh         those of `build`, PostgreSQL, Slony-I, OpenSSH and strace: what the tests and the demo run
 #
 # Programs are looked for where tests/support/programs.rs looks. Nothing that is installed is changed.
 set -euo pipefail
@@ -68,6 +68,19 @@ directory_of() {
 if [ "${1:-all}" = all ] && ! has strace; then
     missing+=(strace)
     packages+=(strace)
+fi
+
+# The site's tools use ssh, and the tests start an sshd of their own for them.
+has_sshd() { has sshd || [ -x /usr/sbin/sshd ]; }
+
+sshd=present
+if [ "${1:-all}" = all ] && ! { has_sshd && has ssh && has ssh-keygen; }; then
+    missing+=("OpenSSH, client and server")
+    packages+=(openssh-client)
+    if ! has_sshd; then
+        sshd=missing
+        packages+=(openssh-server)
+    fi
 fi
 
 # libFuzzer is compiled from its C++ sources.
@@ -137,12 +150,20 @@ name_postgres_packages() {
 # machine without PostgreSQL that is prevented for as long as the packages are installed.
 no_main_cluster=/etc/postgresql-common/createcluster.d/subscription-manager.conf
 
+# A packaged sshd runs as a service from then on, and lets people in, unless this file is there.
+no_service=/etc/ssh/sshd_not_to_be_run
+
 install_packages() {
     if [ $server = missing ]; then
         say "no database cluster is created or started; \`pg_createcluster\` does that if you want one"
         trap 'as_root rm -f "$no_main_cluster"' EXIT
         as_root mkdir -p "${no_main_cluster%/*}"
         echo 'create_main_cluster = false' | as_root tee "$no_main_cluster" >/dev/null
+    fi
+    if [ $sshd = missing ]; then
+        say "sshd does not become a service: $no_service keeps it from that; remove the file if you want one"
+        as_root mkdir -p "${no_service%/*}"
+        as_root touch "$no_service"
     fi
     say "${sudo[@]}" "apt-get install ${packages[*]}"
     as_root env DEBIAN_FRONTEND=noninteractive \
@@ -151,7 +172,7 @@ install_packages() {
 
 if [ ${#packages[@]} -gt 0 ] || [ $slony = missing ]; then
     has apt-get || fail "there is no apt-get here. Please install: ${list:2}" \
-        "(programs: cc, cargo, curl, initdb, postgres, psql, pg_dump, slon, slonik; Slony-I 2.2 for that PostgreSQL)"
+        "(programs: cc, cargo, curl, initdb, postgres, psql, pg_dump, slon, slonik, ssh, sshd; Slony-I 2.2 for that PostgreSQL)"
     if [ ${#sudo[@]} -gt 0 ] && ! has sudo; then
         [ $slony = present ] || name_postgres_packages
         fail "this needs root, and there is no sudo; as root: apt-get install ${packages[*]}"

@@ -37,7 +37,7 @@ has_gone() {
         sleep 0.05; tries=$((tries + 1))
     done
 }
-for file in "$home"/last/slon* "$home"/last/manager*; do
+for file in "$home"/last/slon* "$home"/last/manager* "$home"/last/ssh*; do
     [ -e "$file" ] && read -r pid <"$file" && kill -s KILL -- "-$pid"
 done
 for file in "$home"/last/initdb*; do
@@ -147,7 +147,7 @@ impl Home {
     }
 
     /// As [`Home::start`], for a program of ours: by the caller's own user, who can read what was built. Its name begins
-    /// with `manager`.
+    /// with `manager`, or with `ssh` for those of OpenSSH.
     pub fn start_as_caller(&self, name: &str, program: &Path, args: &[&str]) {
         let mut shell = Command::new("sh");
         without_pg_variables(&mut shell).current_dir(&self.path);
@@ -196,6 +196,12 @@ impl Home {
         let mut child = self.take(name).expect("it was started just now");
         let status = self.bury(name, &mut child);
         assert!(status.success(), "{program}: {status}\n{}", self.said(name));
+    }
+
+    /// The process id of a daemon that runs.
+    pub fn id(&self, name: &str) -> Option<u32> {
+        let daemons = self.daemons.lock().expect("no holder panics");
+        daemons.iter().find(|(it, _)| it == name).map(|(_, child)| child.id())
     }
 
     fn take(&self, name: &str) -> Option<Child> {

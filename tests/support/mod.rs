@@ -1,4 +1,4 @@
-//! What the tests stand on: a real PostgreSQL, and a real Slony-I that ships its log.
+//! What the tests stand on: a real PostgreSQL, a real Slony-I that ships its log, and a real sshd.
 //!
 //! Everything lives in a temporary directory ([`home`]) that is gone when the process that made it is gone, however
 //! it ended. Nothing is skipped where a program is missing: the test fails and says so.
@@ -18,6 +18,7 @@ pub mod series;
 pub mod site;
 pub mod slonik;
 pub mod slony;
+pub mod sshd;
 pub mod station;
 pub mod wait;
 pub mod writer;
@@ -27,5 +28,6 @@ pub use ingester::Ingester;
 pub use postgres::Server;
 pub use site::Site;
 pub use slony::Cluster;
+pub use sshd::Sshd;
 pub use station::Station;
 pub use writer::Writer;

@@ -1,4 +1,5 @@
-//! Where the programs of PostgreSQL and Slony-I are: `pg_config`, then Debian's directories, then `PATH`.
+//! Where the programs of PostgreSQL, Slony-I and OpenSSH are: `pg_config`, then Debian's directories, then `PATH`, then the
+//! directory of daemons.
 
 use std::env;
 use std::ffi::OsStr;
@@ -18,7 +19,7 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 pub fn find(name: &str) -> PathBuf {
     let found = directories().iter().map(|directory| directory.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| {
-        panic!("`{name}` is not installed: these tests run a real PostgreSQL and a real Slony-I; `make deps` installs them")
+        panic!("`{name}` is not installed: these tests run a real PostgreSQL, Slony-I and sshd; `make deps` installs them")
     })
 }
 
@@ -30,6 +31,8 @@ fn directories() -> &'static [PathBuf] {
         let mut all: Vec<_> = said_by_pg_config().into_iter().collect();
         all.extend(versions());
         all.extend(env::split_paths(env::var_os("PATH").as_deref().unwrap_or(OsStr::new(""))));
+        // Not in everybody's `PATH`.
+        all.push(PathBuf::from("/usr/sbin"));
         all
     })
 }

@@ -42,7 +42,7 @@ pub async fn subscribe(args: &SubscribeArgs) -> Result<String> {
         let Some(config) = &args.list else {
             return Err(Error::Fatal("`status` needs the configuration behind it".into()));
         };
-        return status::status(&SiteConfig::load(config)?).await;
+        return status::status(&SiteConfig::load(config)?, args.agent.clone()).await;
     }
     let config = SiteConfig::load(&args.config)?;
     let Some(triggerdir) = config.triggerdir.as_deref() else {
@@ -51,7 +51,7 @@ pub async fn subscribe(args: &SubscribeArgs) -> Result<String> {
             args.config.display()
         )));
     };
-    let host = Host::new(&config.host);
+    let host = Host::new(&config.host).with_patience(config.line_patience).with_agent(args.agent.clone());
     if args.dry_run {
         return dry_run(&config, args.list.as_deref(), &host, triggerdir).await;
     }

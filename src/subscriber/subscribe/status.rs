@@ -1,5 +1,8 @@
 //! `subscribe_series status`: where the site stands, in words.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::apply::listed;
 use super::decide::{Situation, Step, decide};
 use super::record::{Phase, Record};
@@ -12,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::model::{ArchiveName, BundleName, Counter, Series};
 use crate::subscriber::SiteConfig;
 use crate::transport::Host;
+
+/// How long a line that is broken is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The series that the site is subscribed to, by the requests whose SQL is applied here.
 pub(super) fn subscribed(requests: &[SiteRequest]) -> Vec<Series> {
@@ -26,9 +32,10 @@ pub(super) fn subscribed(requests: &[SiteRequest]) -> Vec<Series> {
 }
 
 /// Tells where the site stands. Only the site's own database must be there for it.
-pub(super) async fn status(config: &SiteConfig) -> Result<String> {
+pub(super) async fn status(config: &SiteConfig, agent: Option<PathBuf>) -> Result<String> {
     let database = connect(config).await?;
-    let host = Host::new(&config.host);
+    // Somebody waits for it.
+    let host = Host::new(&config.host).with_patience(PATIENCE).with_agent(agent);
     let mut lines = vec![("node", config.node.to_string())];
     let requests = database.requests().await?;
     let place = database.place().await?;

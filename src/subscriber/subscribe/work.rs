@@ -106,11 +106,15 @@ impl Work<'_> {
             Step::Wait(_) => {}
             Step::Send => self.send().await?,
             Step::Take => self.take(shown).await?,
-            Step::Fetch => self.or_fail(self.fetch().await)?,
+            Step::Fetch => {
+                // What the line or the account stops is no fault of the request.
+                let fetched = self.fetch().await;
+                self.or_fail(fetched, |error| matches!(error, Error::Refused(_)))?;
+            }
             Step::Apply => {
                 let applied = self.apply(shown).await;
                 let applied = applied.map(|rows| tracing::info!(rows, "the SQL is applied"));
-                self.or_fail(applied)?;
+                self.or_fail(applied, |error| !is_temporary(error))?;
             }
             Step::Tell { success } => self.tell(success).await?,
             Step::Undo => self.undo().await?,
@@ -223,10 +227,10 @@ impl Work<'_> {
         }
     }
 
-    /// A failure that will not pass by itself ends the request: the data centre is told.
-    fn or_fail(&mut self, done: Result<()>) -> Result<()> {
+    /// A failure that ends the request is told to the data centre.
+    fn or_fail(&mut self, done: Result<()>, ends: impl Fn(&Error) -> bool) -> Result<()> {
         match done {
-            Err(error) if !is_temporary(&error) => {
+            Err(error) if ends(&error) => {
                 tracing::error!("{}", error.chain());
                 self.note(Phase::Failing(error.chain()))
             }
