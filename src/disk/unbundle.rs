@@ -94,7 +94,7 @@ impl Incoming<'_> {
 
     /// Copies a member, or only reads it if there is no target. What was begun of it stays: a failure at the target
     /// shows there.
-    fn copy(&self, entry: &mut impl Read, target: Option<&Path>) -> Result<()> {
+    fn copy<R: Read>(&self, entry: &mut tar::Entry<'_, R>, target: Option<&Path>) -> Result<()> {
         let mut file = match target {
             Some(path) => {
                 super::discard(path)?;
@@ -103,14 +103,17 @@ impl Incoming<'_> {
             }
             None => None,
         };
+        let mut left = entry.size();
         let mut piece = vec![0; PIECE];
         loop {
             let count = match entry.read(&mut piece) {
+                Ok(0) if left > 0 => return Err(self.broken(&io::ErrorKind::UnexpectedEof.into())),
                 Ok(0) => return Ok(()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.broken(&error)),
             };
+            left = left.saturating_sub(count as u64);
             if let Some((file, path)) = &mut file {
                 file.write_all(piece.get(..count).unwrap_or_default()).context("write", path)?;
             }

@@ -124,8 +124,9 @@ impl Ingester {
         let applied = match self.applier.apply(file, name, commit).await {
             Ok(applied) => applied,
             Err(error) => {
-                // The session may be in the middle of it, or gone.
-                self.renew().await;
+                if self.database().session().client().is_closed() {
+                    self.renew().await;
+                }
                 return Err(refusal(error, &name.to_string()));
             }
         };

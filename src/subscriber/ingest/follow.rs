@@ -9,6 +9,7 @@ use super::Ingester;
 use super::run::{TOOL, attempt};
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
+use crate::model::Counter;
 use crate::subscriber::{SiteConfig, exit_status, notify};
 use crate::transport::Host;
 
@@ -21,16 +22,30 @@ const INTERVALS: u32 = 6;
 /// The pause after a first failure that may pass. It doubles.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// The service and what it holds.
+struct Service<'s> {
+    config: &'s SiteConfig,
+    host: &'s Host,
+    stop: &'s CancellationToken,
+    /// Held also while there is no session.
+    lock: Arc<Lock>,
+    /// `None`: something failed, and everything is looked at anew.
+    ingester: Option<Ingester>,
+    /// The last log that was applied, as far as it is known.
+    place: Option<Counter>,
+}
+
 /// Goes on until it is asked to stop.
 pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &CancellationToken) -> Result<()> {
     let lock = Arc::new(Ingester::lock(config)?);
-    let mut ingester = None;
+    let mut service = Service { config, host, stop, lock, ingester: None, place: None };
     let mut trouble = Trouble::None;
     let mut is_quiet = false;
     while !stop.is_cancelled() {
-        if disk::exists(&config.die_file()) {
+        let die_file = config.die_file();
+        if disk::exists(&die_file) {
             if !std::mem::replace(&mut is_quiet, true) {
-                tracing::info!(die_file = %config.die_file().display(), "ingestion rests while the die file is there");
+                tracing::info!(die_file = %die_file.display(), "ingestion rests while the die file is there");
             }
             rest(stop, config.interval).await;
             continue;
@@ -38,15 +53,15 @@ pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &Cancellation
         if std::mem::take(&mut is_quiet) {
             tracing::info!("the die file is gone: ingestion goes on");
         }
-        let looked = look(&mut ingester, &lock, config, host, stop).await;
-        match looked {
-            Ok(()) | Err(Error::Cancelled) => {
+        match service.look().await {
+            // The die file has come, or the signal: the loop sees it.
+            Ok(()) | Err(Error::Busy(_) | Error::Cancelled) => {
                 trouble = trouble.over();
                 rest(stop, config.interval).await;
             }
             Err(error @ Error::Fatal(_)) => return Err(error),
             Err(error) => {
-                trouble = trouble.met(config, &error).await;
+                trouble = trouble.met(config, &error, service.place).await;
                 rest(stop, trouble.pause(config.interval)).await;
             }
         }
@@ -54,25 +69,19 @@ pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &Cancellation
     Ok(())
 }
 
-/// Catches up. After a failure the session and what is remembered are given up, and everything is looked at anew.
-async fn look(
-    ingester: &mut Option<Ingester>,
-    lock: &Arc<Lock>,
-    config: &SiteConfig,
-    host: &Host,
-    stop: &CancellationToken,
-) -> Result<()> {
-    let mut there = match ingester.take() {
-        Some(there) => there,
-        None => Ingester::connect(config, Arc::clone(lock)).await?,
-    };
-    match attempt(&mut there, config, host, stop).await {
-        // The die file has come: the loop sees it.
-        Ok(()) | Err(Error::Busy(_)) => {
-            *ingester = Some(there);
-            Ok(())
+impl Service<'_> {
+    /// Catches up.
+    async fn look(&mut self) -> Result<()> {
+        let mut ingester = match self.ingester.take() {
+            Some(ingester) => ingester,
+            None => Ingester::connect(self.config, Arc::clone(&self.lock)).await?,
+        };
+        let looked = attempt(&mut ingester, self.config, self.host, self.stop).await;
+        match looked {
+            Ok(()) => self.ingester = Some(ingester),
+            Err(_) => self.place = ingester.place().await.ok().flatten().or(self.place),
         }
-        Err(error) => Err(error),
+        looked
     }
 }
 
@@ -101,12 +110,12 @@ enum Trouble {
 
 impl Trouble {
     /// One more failure: said when it is a new one. People are called at once if they have to mend it, else when it lasts.
-    async fn met(self, config: &SiteConfig, error: &Error) -> Self {
+    async fn met(self, config: &SiteConfig, error: &Error, place: Option<Counter>) -> Self {
         let text = error.chain();
         if exit_status(error) == 4 {
             if !matches!(&self, Self::Standing(said) if *said == text) {
                 tracing::error!("{text}; it is looked at again every minute");
-                notify(config, TOOL, error, None).await;
+                notify(config, TOOL, error, place).await;
             }
             return Self::Standing(text);
         }
@@ -121,7 +130,7 @@ impl Trouble {
             }
         };
         if !is_told && since.elapsed() >= config.line_patience {
-            notify(config, TOOL, error, None).await;
+            notify(config, TOOL, error, place).await;
             is_told = true;
         }
         Self::Passing { since, failures, is_told }

@@ -44,6 +44,8 @@ pub struct Ingester {
     /// The Slony node whose logs were applied so far; its file is `<work_dir>/slony_node`.
     followed: Option<SlonyNode>,
     done: Done,
+    /// It was said that logs of other Slony nodes lie there.
+    is_warned: bool,
     _lock: Arc<Lock>,
 }
 
@@ -102,6 +104,7 @@ impl Ingester {
             config: config.clone(),
             directory,
             done: Done::default(),
+            is_warned: false,
             _lock: lock,
         })
     }
@@ -133,6 +136,14 @@ impl Ingester {
     ) -> Result<CaughtUp> {
         let before = self.done;
         let ended = self.work(host, until, goes_on).await;
+        // What was applied before it ended early is on its way to the disk, and the server does not know of it.
+        let early = matches!(&ended, Ok((.., true)) | Err(Error::Stopped(_) | Error::Disk { .. }));
+        if early
+            && self.done != before
+            && let Ok(Some(place)) = self.place().await
+        {
+            self.acknowledge_if_unknown(host, place).await;
+        }
         // Also after a failure: a disk may be full of it.
         let cleared = disk::remove_parts(&self.config.logs_dir);
         let (place, newest, was_stopped) = ended?;
@@ -152,6 +163,7 @@ impl Ingester {
         let mut progress = None;
         loop {
             let offer = look(host, &self.directory, self.followed).await?;
+            self.warn_of_others(&offer);
             let newest = offer.newest();
             if !goes_on() {
                 return Ok((place, newest, true));
@@ -186,6 +198,14 @@ impl Ingester {
                 )));
             }
             place = applied;
+        }
+    }
+
+    /// Says once that somebody else's logs lie there.
+    fn warn_of_others(&mut self, offer: &Offer) {
+        if let (Some(node), Some(other), false) = (offer.node, offer.others.first(), self.is_warned) {
+            tracing::warn!(directory = self.directory, %node, %other, "logs of other Slony nodes lie there: they are left alone");
+            self.is_warned = true;
         }
     }
 
