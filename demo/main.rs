@@ -3,9 +3,9 @@
 //! A remote site subscribes, applies its site logs, changes its mind, and in the end has the same rows as the origin;
 //! if it has not, the program fails. `cargo test` runs it too.
 
+mod site;
 #[path = "../tests/support/mod.rs"]
 mod support;
-mod site;
 mod telling;
 
 use std::path::Path;
@@ -13,11 +13,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 use std::{env, fs};
 
+use site::{Following, Remote};
 use support::series::{SCHEMAS, schema_sql, seed_sql};
 use support::site::OWNER;
 use support::slony::ORIGIN;
 use support::station::log_name;
-use site::{Following, Remote};
 use support::{Cluster, Comparison, Site, Sshd, Station, Writer};
 use telling::{excerpt, file, say, shell, step};
 
@@ -95,7 +95,10 @@ fn tell(cluster: &Cluster) -> bool {
     say("In the daemon's log:");
     excerpt(&logged(&station));
     let cut = site.counter();
-    say(&format!("The SQL held every change up to archive {cut}. The writer has executed {} statements so far.", writer.rows()));
+    say(&format!(
+        "The SQL held every change up to archive {cut}. The writer has executed {} statements so far.",
+        writer.rows()
+    ));
 
     step(3, "The site follows: it fetches its site logs and applies them as they come");
     let mut following = remote.follow();
@@ -118,7 +121,9 @@ fn tell(cluster: &Cluster) -> bool {
     let counter = station.caught_up();
     following.await_counter(&station, &site, counter);
     following.stop();
-    say(&format!("After {statements} statements of the writer the last site log is {counter}; it is applied."));
+    say(&format!(
+        "After {statements} statements of the writer the last site log is {counter}; it is applied."
+    ));
     compare(cluster, &site)
 }
 
@@ -152,13 +157,7 @@ fn logged(station: &Station<'_>) -> String {
 }
 
 /// Lets the site follow the writer for a while, and shows what it gets.
-fn follow(
-    cluster: &Cluster,
-    station: &Station<'_>,
-    site: &Site<'_>,
-    following: &mut Following,
-    cut: u64,
-) {
+fn follow(cluster: &Cluster, station: &Station<'_>, site: &Site<'_>, following: &mut Following, cut: u64) {
     let server = cluster.server();
     let is_superuser =
         server.query("postgres", &format!("select rolsuper from pg_roles where rolname = '{OWNER}'"));
@@ -204,6 +203,9 @@ fn compare(cluster: &Cluster, site: &Site<'_>) -> bool {
     println!();
     let is_there = site.query(&format!("select to_regclass('{DROPPED}') is not null"));
     is_equal &= is_there == "f";
-    say(&format!("{DROPPED}, which was dropped, is {} at the site.", if is_there == "f" { "gone" } else { "STILL THERE" }));
+    say(&format!(
+        "{DROPPED}, which was dropped, is {} at the site.",
+        if is_there == "f" { "gone" } else { "STILL THERE" }
+    ));
     is_equal
 }

@@ -48,7 +48,8 @@ impl Remote {
 
     /// The lines of its configuration that matter.
     pub(crate) fn config(&self) -> String {
-        let told = ["node", "webdb_ip", "webdb_port", "webdb_dir", "rmt_slony_dir", "pg_dbname", "slony_cluster"];
+        let told =
+            ["node", "webdb_ip", "webdb_port", "webdb_dir", "rmt_slony_dir", "pg_dbname", "slony_cluster"];
         let is_told = |line: &&str| told.iter().any(|key| line.split_whitespace().next() == Some(key));
         self.config.lines().filter(is_told).map(|line| format!("{line}\n")).collect()
     }

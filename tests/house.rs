@@ -75,6 +75,11 @@ const PURE: &[&str] = &[
     "logs/targets.rs",
     "subscriber/ingest/decide.rs",
     "subscriber/ingest/offer.rs",
+    "subscriber/subscribe/decide.rs",
+    "subscriber/subscribe/list.rs",
+    "subscriber/subscribe/record.rs",
+    "subscriber/subscribe/shown.rs",
+    "subscriber/subscribe/statement.rs",
     "transport/agent.rs",
     "transport/ssh.rs",
 ];

@@ -38,6 +38,21 @@ impl Lock {
         }
     }
 
+    /// The process that holds a lock; `None` if nobody does. Looking keeps others from it for a moment.
+    pub fn holder(path: &Path) -> Result<Option<String>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.context("open", path)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                Ok(Some(std::fs::read_to_string(path).context("read", path)?.trim().to_owned()))
+            }
+            Err(TryLockError::Error(error)) => Err(error).context("lock", path),
+        }
+    }
+
     /// Waits until the lock is free and takes it. Dropping the future gives up.
     pub async fn wait(path: &Path) -> Result<Self> {
         let file = open(path)?;

@@ -2,6 +2,7 @@
 
 mod act;
 mod bundle;
+mod fetched;
 mod incoming;
 mod lock;
 mod observe;
@@ -16,6 +17,7 @@ pub use std::fs::File;
 
 pub use act::{act, move_logs};
 pub use bundle::{Packed, Packing, are_current};
+pub use fetched::{open_text, remove_all_of, settle, sha256, unpack};
 pub use incoming::{create_directories, discard, ends_with_line, keep, part, remove_parts};
 pub use lock::Lock;
 pub use observe::{

@@ -6,12 +6,14 @@ mod config;
 mod ingest;
 mod notify;
 mod progress;
+mod subscribe;
 
 pub use apply::{Applied, Applier, Commit};
 pub use config::{OnDrift, SiteConfig};
 pub use ingest::{CaughtUp, Done, Ingester, run as get_slony_logs};
 pub use notify::notify;
 pub use progress::{AboveProgress, Progress};
+pub use subscribe::subscribe;
 
 use crate::error::Error;
 

@@ -11,7 +11,6 @@
 
 pub mod compare;
 pub mod home;
-pub mod ingester;
 pub mod postgres;
 pub mod programs;
 pub mod series;
@@ -24,7 +23,6 @@ pub mod wait;
 pub mod writer;
 
 pub use compare::Comparison;
-pub use ingester::Ingester;
 pub use postgres::Server;
 pub use site::Site;
 pub use slony::Cluster;

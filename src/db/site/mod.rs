@@ -3,12 +3,14 @@
 mod bulk;
 mod feed;
 mod objects;
+mod subscriptions;
 mod tables;
 mod transaction;
 
 pub use bulk::{Literal, each, numbers, prepare};
 pub use feed::{change, feed_copy, feed_statement};
 pub use objects::OfflineObjects;
+pub use subscriptions::{SiteRequest, Standing};
 pub use tables::{SiteColumn, SiteTable};
 pub use tokio_postgres::Statement;
 pub use transaction::{Transaction, roll_back};

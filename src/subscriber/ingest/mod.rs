@@ -85,7 +85,7 @@ impl Ingester {
 
     /// Takes the lock only. What an earlier run left on its way in is removed: it is fetched anew, for it may have been
     /// replaced since.
-    fn lock(config: &SiteConfig) -> Result<Lock> {
+    pub(super) fn lock(config: &SiteConfig) -> Result<Lock> {
         disk::create_directories(&config.work_dir)?;
         disk::create_directories(&config.logs_dir)?;
         let lock = Lock::take(&config.work_dir.join("ingest.lock"))?;
@@ -93,7 +93,8 @@ impl Ingester {
         Ok(lock)
     }
 
-    async fn connect(config: &SiteConfig, lock: Arc<Lock>) -> Result<Self> {
+    /// With a lock that was taken before.
+    pub(super) async fn connect(config: &SiteConfig, lock: Arc<Lock>) -> Result<Self> {
         let directory = directory(config)?;
         let database = SiteDatabase::connect(&config.database, &config.cluster, APPLICATION).await?;
         Ok(Self {

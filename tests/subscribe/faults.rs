@@ -1,0 +1,230 @@
+//! Requests that do not go well.
+
+use std::fs;
+
+use crate::client::Client;
+use crate::cluster;
+use crate::hand::{Hand, SQL};
+use crate::support::station::LIMIT;
+use crate::support::{Station, wait};
+
+#[test]
+fn sql_that_fails_at_the_site_is_rolled_back_at_both_ends() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let before = station.tree();
+    let run = client.subscribe("faults.a subscribe\nfaults.typed subscribe\n", &[]);
+    run.is(4, "mood", &client);
+    client.is_at_rest();
+    assert_eq!(client.tables(), "");
+    assert_eq!(client.site.query("select count(*) from pg_namespace where nspname = '_jsoc'"), "0");
+    // The registry is there from the start on.
+    assert_eq!(station.tree(), before);
+
+    // With the type it works, and again for a site that is known.
+    client.subscribed("faults.a subscribe\n", &[]);
+    let before = (station.read("etc/nso.lst"), station.read("etc/slon_parser.cfg"), client.tables());
+    client.subscribe("faults.typed subscribe", &[]).is(4, "mood", &client);
+    client.is_at_rest();
+    assert_eq!((station.read("etc/nso.lst"), station.read("etc/slon_parser.cfg"), client.tables()), before);
+    client.site.execute("create schema faults_types; create type faults.mood as enum ('well', 'ill');");
+    client.subscribed("faults.typed subscribe", &[]);
+    assert_eq!(client.site.query("select mood from faults.typed"), "well");
+    client.site.assert_equal(&station, &["faults.a"]);
+}
+
+#[test]
+fn what_the_data_centre_refuses_leaves_nothing() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let run = client.subscribe("faults.nothing subscribe", &[]);
+    run.is(4, "faults.nothing", &client);
+    client.is_at_rest();
+    assert_eq!(client.triggers(), [""; 0]);
+}
+
+#[test]
+fn what_is_wrong_here_is_told_before_anything_is_asked() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let (tree, names) = (station.tree(), client.names());
+    client.subscribe("a subscribe\nb.c\nb.d take\n", &[]).is(2, "line 3: `take` behind b.d", &client);
+    client.subscribe("", &[]).is(2, "has no line", &client);
+    client.go_on(&[]).is(2, "no LIST is given", &client);
+    client.go_on(&["-r"]).is(2, "no request is open", &client);
+    client.go_on(&["/nowhere/list"]).is(2, "is not there", &client);
+    client.site.execute("create schema own; create table own.a (i int);");
+    client.subscribe("own.a subscribe", &[]).is(4, "own.a is in this database already", &client);
+    let server = cluster().server();
+    server
+        .execute("postgres", &format!("revoke create on database \"{}\" from slony", client.site.database()));
+    client.subscribe("faults.a subscribe", &[]).is(4, "grant create on database", &client);
+    server.execute("postgres", &format!("grant create on database \"{}\" to slony", client.site.database()));
+    client.configure("stem subscribe_series");
+    client.subscribe("faults.a subscribe", &[]).is(4, "admin.ns", &client);
+    client.configure("pg_dbname nowhere_at_all");
+    client.subscribe("faults.a subscribe", &[]).is(1, "nowhere_at_all", &client);
+    client.configure("webdb_directory /x");
+    client.subscribe("faults.a subscribe", &[]).is(2, "`webdb_directory` is no key", &client);
+    assert_eq!(station.tree(), tree);
+    assert_eq!(names, [""; 0]);
+    assert_eq!(client.names(), ["subscribe_series.lock"]);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let tree = station.tree();
+    let run = client.subscribe("faults.a subscribe\n", &["--dry-run"]);
+    run.is(0, "", &client);
+    assert!(run.stdout.contains("node nso\narchive 0\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("faults.a subscribe\nend\n"), "{}", run.stdout);
+    assert_eq!((station.tree(), client.names()), (tree, Vec::<String>::new()));
+    client.configure(&format!("webdb_dir {}", client.at("nowhere").display()));
+    client.subscribe("faults.a subscribe\n", &["--dry-run"]).is(1, "nowhere", &client);
+}
+
+#[test]
+fn a_daemon_that_is_down_is_waited_for_and_asked_again() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "attempts 1");
+    client.subscribe("faults.b subscribe", &[]).is(1, "the request stays open", &client);
+    assert!(client.names().contains(&"request".to_owned()), "{:?}", client.names());
+    assert!(!client.die_file().exists(), "ingestion goes on while nobody waits");
+    client.subscribe("faults.c subscribe", &[]).is(2, "another list", &client);
+    let status = client.status();
+    assert!(status.contains("it waits for the data centre to take up the request"), "{status}");
+    station.start();
+    client.configure("");
+    client.go_on(&["-r"]).is(0, "going on with the request", &client);
+    client.is_at_rest();
+    client.site.assert_equal(&station, &["faults.b"]);
+}
+
+#[test]
+fn two_at_once_are_one_too_many() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let mut hand = Hand::asked(&client, "subscription_series", "faults.b subscribe", &[]);
+    hand.text("tgr");
+    client.subscribe("faults.b subscribe", &[]).is(3, "another subscribe_series runs", &client);
+    station.start();
+    hand.end().is(0, "", &client);
+    client.is_at_rest();
+}
+
+#[test]
+fn a_request_that_another_replaces_is_given_up() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let mut hand = Hand::asked(&client, "subscription_series", "faults.b subscribe", &[]);
+    hand.text("tgr");
+    client.site.ask(&station, "request another\nfaults.a subscribe");
+    station.start();
+    hand.end().is(4, "another request of this node has taken the place", &client);
+    client.is_at_rest();
+    let sqldone = client.site.await_sql(&station);
+    assert!(sqldone.contains("request another"), "what is another's stays: {sqldone}");
+    assert_eq!(client.tables(), "");
+}
+
+#[test]
+fn a_server_that_takes_its_word_back_is_followed() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let mut hand = Hand::asked(&client, "subscription_series", "hand.a subscribe", &[]);
+    let name = hand.accept();
+    let line = hand.sql("subscribe_series.sql", SQL.as_bytes());
+    hand.put("sqldone", &format!("cut 7\n{name}{line}hand.a\n"));
+    let applied = hand.done(&format!("success false\nreason too late\n{name}"));
+    assert!(applied.ends_with(&format!("{name}counter 7\nsuccess true\n")), "{applied}");
+    hand.end().is(4, "too late", &client);
+    client.is_at_rest();
+    assert_eq!(client.tables(), "");
+    assert_eq!(client.site.query("select count(*) from _jsoc.sl_archive_tracking"), "0");
+    assert_eq!(client.site.query("select count(*) from _jsoc.site_request"), "0");
+    assert_eq!(
+        client.triggers(),
+        ["nso.subscribe_series.sql"],
+        "SQL without an answer is not ours to remove"
+    );
+}
+
+#[test]
+fn sql_that_is_not_what_was_said_is_refused() {
+    let station = Station::new(cluster(), "");
+    let long = format!("{SQL}-- {}\n", "x".repeat(64));
+    for (what, sql, sqldone, says) in [
+        ("digest", SQL, "file nso.subscribe_series.sql SIZE 00ff", "is not what `.sqldone` says of it"),
+        ("name", SQL, "file nso.../../x.sql 3 00ff", "names a file"),
+        ("other name", SQL, "file other.subscribe_series.sql 3 00ff", "names a file"),
+        ("size", long.as_str(), "file nso.subscribe_series.sql 9 00ff", "is not what `.sqldone` says of it"),
+        ("command", "\\! touch /tmp/never\n", "LINE", "a command of psql"),
+        ("rollback", "select 1;\nrollback;\ncreate table x (i int);", "LINE", "a statement that ends the"),
+        ("nothing", "select 1;\n", "LINE", "does not make hand.a"),
+        ("half", "create table hand", "LINE", "ends within a statement"),
+    ] {
+        let client = Client::new(&station, "nso", "accept none");
+        let mut hand = Hand::asked(&client, "subscription_series", "hand.a subscribe", &[]);
+        let name = hand.accept();
+        let line = hand.sql("subscribe_series.sql", sql.as_bytes());
+        let line = if sqldone == "LINE" { line } else { format!("{sqldone}\n") };
+        let line = line.replace("SIZE", &SQL.len().to_string());
+        hand.put("sqldone", &format!("cut 7\n{name}{line}hand.a\n"));
+        let applied = hand.done(&format!("success false\nreason the site said so\n{name}"));
+        assert!(applied.ends_with("success false\n"), "{what}: {applied}");
+        hand.end().is(4, says, &client);
+        client.is_at_rest();
+        assert_eq!(client.tables(), "", "{what}");
+        let _ = fs::remove_file(station.at("triggers/nso.subscribe_series.sql"));
+    }
+}
+
+#[test]
+fn a_failure_is_told_by_the_hook_and_an_operators_die_file_stays() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let hook = client.at("hook");
+    fs::write(&hook, format!("#!/bin/sh\ncat >>{}\n", client.at("told").display())).unwrap();
+    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    client.configure(&format!("on_error {}", hook.display()));
+    fs::write(client.die_file(), "").unwrap();
+    client.subscribe("faults.nothing subscribe", &[]).is(4, "", &client);
+    let told = fs::read_to_string(client.at("told")).unwrap();
+    assert!(told.contains("faults.nothing") && told.lines().count() == 1, "{told}");
+    assert!(client.die_file().exists());
+    client.subscribe("faults.b subscribe", &[]).is(0, "", &client);
+    assert!(client.die_file().exists());
+    let status = client.status();
+    assert!(status.contains("stopped by the die file"), "{status}");
+}
+
+#[test]
+fn a_running_ingester_is_waited_for() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    fs::create_dir_all(client.work("")).unwrap();
+    let lock = fs::File::create(client.work("ingest.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut hand = Hand::asked(&client, "subscription_series", "faults.b subscribe", &[]);
+    wait::until("the die file", LIMIT, || client.die_file().exists().then_some(()));
+    assert!(client.triggers().is_empty());
+    drop(lock);
+    hand.end().is(0, "waiting for get_slony_logs", &client);
+    client.is_at_rest();
+}
+
+#[test]
+fn a_signal_leaves_the_request_open_and_ingestion_free() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let mut hand = Hand::asked(&client, "subscription_series", "faults.b subscribe", &[]);
+    hand.text("tgr");
+    hand.signal("TERM");
+    hand.end().is(1, "cancelled", &client);
+    assert!(!client.die_file().exists());
+    station.start();
+    client.go_on(&[]).is(0, "going on", &client);
+    client.is_at_rest();
+}

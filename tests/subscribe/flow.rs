@@ -1,0 +1,23 @@
+//! Requests that go well.
+
+use crate::client::Client;
+use crate::support::Station;
+use crate::{change, cluster};
+
+#[test]
+fn a_new_site_and_what_it_asks_later() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let run = client.subscribed("# all\nflow.a subscribe\nflow.b\n", &[]);
+    assert!(run.stderr.contains("subscribed to flow.a, flow.b"), "{}", run.stderr);
+    assert_eq!(client.triggers(), [""; 0]);
+    assert_eq!(station.read("etc/nso.lst"), "flow.a\nflow.b\n");
+    change("flow.a");
+    client.site.assert_equal(&station, &["flow.a", "flow.b"]);
+
+    client.subscribed("flow.c subscribe 0 21\nflow.b unsubscribe\n", &["--drop"]);
+    change("flow.c");
+    client.site.assert_equal(&station, &["flow.a", "flow.c"]);
+    assert_eq!(client.tables(), "flow.a flow.c");
+    assert_eq!(station.read("etc/nso.lst"), "flow.a\nflow.c\n");
+}

@@ -1,0 +1,61 @@
+//! Series that a site leaves, and what `status` says of it.
+
+use crate::client::Client;
+use crate::support::Station;
+use crate::{change, cluster};
+
+#[test]
+fn tables_are_kept_or_dropped_as_the_site_says() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    assert!(client.status().contains("series      none\n"), "{}", client.status());
+    client.subscribed("leave.a subscribe\nleave.b subscribe\nleave.c subscribe\n", &[]);
+    change("leave.a");
+    let newest = station.caught_up();
+    let status = client.status();
+    assert!(status.contains("series      leave.a\n            leave.b\n            leave.c\n"), "{status}");
+    assert!(status.contains(&format!("the newest log is {newest}")), "{status}");
+    assert!(status.contains(" behind\n") && status.contains("request     none is open\n"), "{status}");
+    assert!(status.contains("ingestion   nobody is at it\n"), "{status}");
+
+    // Nobody is asked without a terminal: the tables stay.
+    let run = client.subscribed("leave.a unsubscribe\n", &[]);
+    assert!(run.stderr.contains("drop table \"leave\".\"a\";"), "{}", run.stderr);
+    assert_eq!(client.tables(), "leave.a leave.b leave.c");
+    assert!(client.site.counter() >= newest, "what was published is applied first");
+    let status = client.status();
+    assert!(status.contains("unsubscribed, tables kept: leave.a\n"), "{status}");
+
+    // It cannot come back over its old table.
+    client.subscribe("leave.a subscribe", &[]).is(4, "leave.a is in this database already", &client);
+    client.subscribe("leave.b subscribe", &[]).is(4, "leave.b is subscribed already", &client);
+    client.site.execute("drop table leave.a");
+    client.subscribed("leave.a subscribe", &["--drop"]);
+
+    // A view of the site's own keeps its table.
+    client.site.execute("create view leave.own as select * from leave.b");
+    let run = client.subscribe("leave.b unsubscribe\nleave.c unsubscribe\n", &["--drop"]);
+    run.is(4, "leave.b stays", &client);
+    client.is_at_rest();
+    assert_eq!(client.tables(), "leave.a leave.b");
+    change("leave.a");
+    client.site.assert_equal(&station, &["leave.a"]);
+    assert_eq!(station.read("etc/nso.lst"), "leave.a\n");
+}
+
+#[test]
+fn what_is_not_there_can_be_left() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    client.subscribed("leave.a subscribe\nleave.b subscribe\n", &[]);
+    client.site.execute("drop table leave.b");
+    // The data centre holds it for subscribed and would send no rows.
+    client.subscribe("leave.b subscribe", &[]).is(4, "unsubscribe it, then subscribe it anew", &client);
+    client.is_at_rest();
+    let run = client.subscribed("leave.b unsubscribe", &["--keep"]);
+    assert!(run.stderr.contains("leave.b is not in this database"), "{}", run.stderr);
+    client.subscribed("leave.b subscribe", &[]);
+    change("leave.b");
+    client.site.assert_equal(&station, &["leave.a", "leave.b"]);
+    client.subscribe("leave.c unsubscribe", &[]).is(4, "not subscribed to leave.c", &client);
+}
