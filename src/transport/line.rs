@@ -99,6 +99,12 @@ impl Line {
         if gist.is_empty() { fault } else { gist }
     }
 
+    /// What ssh said last.
+    pub(super) fn last_words(&self) -> String {
+        let gist = ssh::gist(&self.child.said());
+        if gist.is_empty() { "the connection was closed".into() } else { gist }
+    }
+
     /// Sees to it that nobody uses it again: it does not answer as it should.
     pub(super) fn give_up(&self) {
         self.child.ended.cancel();

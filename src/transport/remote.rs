@@ -115,7 +115,7 @@ impl Remote {
                 trouble = Trouble::default();
             }
             let Some(pause) = trouble.pause(self.patience) else { return Err(failed(why)) };
-            tracing::warn!(host = self.host, "{why}: trying again in {:.1} s", pause.as_secs_f32());
+            tracing::debug!(host = self.host, verb, path, %why, ?pause, "trying again");
             tokio::time::sleep(pause).await;
         }
     }
@@ -146,8 +146,11 @@ impl Remote {
         let mut door = self.door.lock().await;
         match &*door {
             Door::Open(line) if line.is_open() => return Ok(Arc::clone(line)),
+            Door::Open(line) => {
+                tracing::warn!(host = self.host, "{}; connecting again", line.last_words());
+            }
             Door::Shut(when, why) if *when > asked => return Err(why.clone()),
-            _ => {}
+            Door::Shut(..) | Door::New => {}
         }
         let opened = match self.variables() {
             Ok(variables) => Line::open(&self.command, &variables).await.map(Arc::new),
@@ -155,7 +158,16 @@ impl Remote {
         };
         *door = match &opened {
             Ok(line) => Door::Open(Arc::clone(line)),
-            Err(why) => Door::Shut(Instant::now(), why.clone()),
+            Err(why) => {
+                if let (NoLine::Broken(said), false) = (why, matches!(*door, Door::Shut(..))) {
+                    tracing::warn!(
+                        host = self.host,
+                        "cannot connect: {said}; trying again for {:?}",
+                        self.patience
+                    );
+                }
+                Door::Shut(Instant::now(), why.clone())
+            }
         };
         opened
     }

@@ -83,20 +83,26 @@ impl Handle {
     async fn file(line: &Line, path: &str, flags: OpenFlags) -> Result<Self, Fault> {
         // Readable by everybody, as our files are: others fetch with accounts of their own.
         let attributes = FileAttributes { permissions: Some(0o644), ..FileAttributes::empty() };
-        Self::new(line, line.session.open(path, flags, attributes)).await
+        let path = path.to_owned();
+        Self::open(line, |session| async move { session.open(path, flags, attributes).await }).await
     }
 
     async fn directory(line: &Line, path: &str) -> Result<Self, Fault> {
-        Self::new(line, line.session.opendir(path)).await
+        let path = path.to_owned();
+        Self::open(line, |session| async move { session.opendir(path).await }).await
     }
 
-    async fn new(
-        line: &Line,
-        open: impl Future<Output = Result<protocol::Handle, Reply>>,
-    ) -> Result<Self, Fault> {
+    async fn open<F>(line: &Line, open: impl FnOnce(Arc<RawSftpSession>) -> F) -> Result<Self, Fault>
+    where
+        F: Future<Output = Result<protocol::Handle, Reply>> + Send + 'static,
+    {
         let permit = Arc::clone(&line.permits).acquire_owned().await.ok();
-        let name = open.await?.handle;
-        Ok(Self { session: Arc::clone(&line.session), name, permit })
+        let session = Arc::clone(&line.session);
+        let opening = open(Arc::clone(&session));
+        // In a task of its own: what is opened for somebody who no longer waits is closed again.
+        let opened = tokio::spawn(async move { Ok(Self { name: opening.await?.handle, session, permit }) });
+        let ended = |_| Err(Fault::Broken { why: "the program ends".into(), came: false });
+        opened.await.unwrap_or_else(ended)
     }
 
     async fn read(&self, from: u64, bytes: u32) -> Result<Vec<u8>, Fault> {

@@ -18,25 +18,30 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// How often a port is tried that somebody else may take before sshd does.
 const PORTS: usize = 20;
 
-/// What sshd is told beside port and account: the block that README.md recommends, without `Match`.
+/// What sshd is told beside port and keys.
 const SETTINGS: &str = "\
 Subsystem sftp internal-sftp
-ForceCommand internal-sftp
-DisableForwarding yes
-PermitTTY no
-PermitUserRC no
+PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-PubkeyAuthentication yes
-PermitRootLogin prohibit-password
 UsePAM no
 UseDNS no
-# The directory belongs to whom the test's daemons run as.
+# The directory of the keys belongs to whom the test's daemons run as.
 StrictModes no
 PidFile none
 LogLevel VERBOSE
 MaxStartups 1000
 ";
+
+/// What README.md recommends for the accounts of sites.
+const FOR_SITES: &str = "\
+  DisableForwarding yes
+  PermitTTY no
+  PermitUserRC no
+  ForceCommand internal-sftp";
+
+/// All that our tools ask of the server.
+const REQUESTS: &str = " -p open,close,read,write,lstat,opendir,readdir,remove,posix-rename,fsync";
 
 /// A running sshd that lets one account in.
 pub struct Sshd {
@@ -56,8 +61,8 @@ impl Sshd {
         Self::launch(&unprivileged(), None)
     }
 
-    /// The same, and the account sees nothing but this directory, which belongs to root as those above it do. `None` if it is
-    /// not root who runs the test: nobody else can do that.
+    /// The same, and the account sees nothing but this directory, which belongs to root as those above it do, and may ask for
+    /// nothing but what our tools need. `None` if it is not root who runs the test: nobody else can do that.
     pub fn in_chroot(directory: &Path) -> Option<Self> {
         is_root().then(|| Self::launch(&unprivileged(), Some(directory)))
     }
@@ -87,14 +92,15 @@ impl Sshd {
 
     fn configure(&self, chroot: Option<&Path>) {
         let at = |name: &str| self.home.path().join(name);
-        let chroot = chroot.map(|directory| format!("ChrootDirectory {}\n", directory.display()));
+        let chroot = chroot.map(|directory| format!("{REQUESTS}\n  ChrootDirectory {}", directory.display()));
         let settings = format!(
-            "ListenAddress 127.0.0.1:{}\nHostKey {}\nAuthorizedKeysFile {}\nAllowUsers {}\n{SETTINGS}{}",
+            "ListenAddress 127.0.0.1:{}\nHostKey {}\nAuthorizedKeysFile {}\nAllowUsers {user}\n{SETTINGS}\
+             Match User {user}\n{FOR_SITES}{}\n",
             self.port,
             at("host_key").display(),
             at("key.pub").display(),
-            self.user,
-            chroot.unwrap_or_default()
+            chroot.unwrap_or_default(),
+            user = self.user,
         );
         fs::write(at("sshd_config"), settings).expect("write sshd_config");
         let host_key = fs::read_to_string(at("host_key.pub")).expect("read a public key");
@@ -205,7 +211,7 @@ impl Sshd {
     pub fn stop(&self) {
         let sessions = self.sessions();
         self.home.kill("sshd");
-        kill(&sessions);
+        signal("KILL", &sessions);
     }
 
     /// Listens again, on the same port.
@@ -217,8 +223,20 @@ impl Sshd {
     /// Cuts all connections; new ones are taken. Returns how many processes served them.
     pub fn cut(&self) -> usize {
         let sessions = self.sessions();
-        kill(&sessions);
+        signal("KILL", &sessions);
         sessions.len()
+    }
+
+    /// Lets all connections stand still, as a line does that is dead without a word; new ones are taken.
+    pub fn freeze(&self) -> usize {
+        let sessions = self.sessions();
+        signal("STOP", &sessions);
+        sessions.len()
+    }
+
+    /// Whether anybody is connected.
+    pub fn is_connected(&self) -> bool {
+        !self.sessions().is_empty()
     }
 
     /// The processes that serve connections: the children of sshd, and theirs.
@@ -240,6 +258,13 @@ impl Sshd {
     }
 }
 
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        // A frozen one would not notice that everybody has gone.
+        self.cut();
+    }
+}
+
 /// Every process with its parent.
 fn parents() -> Vec<(u32, u32)> {
     let processes = fs::read_dir("/proc").expect("list /proc");
@@ -252,11 +277,11 @@ fn parents() -> Vec<(u32, u32)> {
     processes.filter_map(|entry| parent(entry.ok()?.file_name().to_str()?.parse().ok()?)).collect()
 }
 
-fn kill(processes: &[u32]) {
+fn signal(name: &str, processes: &[u32]) {
     for id in processes {
         let mut kill = Command::new("sh");
         // It may be gone by itself.
-        kill.args(["-c", "kill -s KILL \"$1\"", "sh", &id.to_string()]).stderr(Stdio::null());
+        kill.args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &id.to_string()]).stderr(Stdio::null());
         kill.status().expect("run kill");
     }
 }
