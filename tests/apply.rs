@@ -6,9 +6,19 @@ mod support;
 
 #[path = "apply/golden.rs"]
 mod golden;
+#[path = "apply/kinds.rs"]
+mod kinds;
 #[path = "apply/log.rs"]
 mod log;
+#[path = "apply/missed.rs"]
+mod missed;
+#[path = "apply/old.rs"]
+mod old;
+#[path = "apply/order.rs"]
+mod order;
 #[path = "apply/pair.rs"]
 mod pair;
+#[path = "apply/random.rs"]
+mod random;
 #[path = "apply/refused.rs"]
 mod refused;

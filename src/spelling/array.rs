@@ -147,22 +147,37 @@ fn behind_bare(text: &[u8]) -> Option<&[u8]> {
 /// no such literal.
 pub(crate) fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
     elements(field)?;
-    let mut rest = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
     let mut decoded = Vec::new();
+    each(field, |element| decoded.push(element.map(<[u8]>::to_vec)))?;
+    Some(decoded)
+}
+
+/// Gives the elements of an array literal that was checked before ([`elements`]), one after the other. `None` if it is no
+/// such literal; some elements have been given then.
+pub(crate) fn each(field: &[u8], mut give: impl FnMut(Option<&[u8]>)) -> Option<()> {
+    let mut rest = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
     while !rest.is_empty() {
         let behind;
-        decoded.push(if let Some(quoted) = rest.strip_prefix(b"\"") {
+        if let Some(quoted) = rest.strip_prefix(b"\"") {
             behind = behind_quotes(quoted)?;
-            Some(unescape_quoted(quoted.get(..quoted.len() - behind.len() - 1)?)?)
+            let inner = quoted.get(..quoted.len() - behind.len() - 1)?;
+            match memchr::memchr(b'\\', inner) {
+                None => give(Some(inner)),
+                Some(_) => give(Some(&unescape_quoted(inner)?)),
+            }
         } else {
             behind = behind_bare(rest)?;
             let bare = rest.get(..rest.len() - behind.len())?;
-            // Text of that spelling stands in quotes.
-            if bare == b"NULL" { None } else { Some(unescape(bare)?) }
-        });
+            match bare {
+                // Text of that spelling stands in quotes.
+                b"NULL" => give(None),
+                _ if memchr::memchr(b'\\', bare).is_none() => give(Some(bare)),
+                _ => give(Some(&unescape(bare)?)),
+            }
+        }
         rest = behind.strip_prefix(b",").unwrap_or(behind);
     }
-    Some(decoded)
+    Some(())
 }
 
 /// An array literal of these elements, inside a field of COPY, as the server writes it.

@@ -113,6 +113,43 @@ pub(crate) fn seriesname(statement: &[u8]) -> Option<Vec<u8>> {
     quoted::undouble(value.strip_prefix(b"'")?.strip_suffix(b"'")?)
 }
 
+/// A column and its value, both without quotes; NULL is `None`.
+pub(crate) type Assigned = (Vec<u8>, Option<Vec<u8>>);
+
+/// The columns of a change with their values: of an update those that it sets, and behind them its keys, whose number is
+/// the second. `None` if it names none, or the statement is no such change.
+pub(crate) fn assigned(statement: &[u8]) -> Option<(Vec<Assigned>, usize)> {
+    let name = |spelled: &[u8]| {
+        let is_quoted = spelled.starts_with(b"\"");
+        let quoted = || quoted::identifier(spelled).map(|(name, _)| name);
+        if is_quoted { quoted() } else { Some(spelled.to_ascii_lowercase()) }
+    };
+    let literal = |spelled: &[u8]| match spelled.strip_prefix(b"'") {
+        Some(text) => quoted::undouble(text.strip_suffix(b"'")?).map(Some),
+        None => Some(None),
+    };
+    let all = |pairs: Pairs<'_>| -> Option<Vec<Assigned>> {
+        pairs.map(|pair| Some((name(pair.column)?, literal(pair.value)?))).collect()
+    };
+    let (mut found, keys) = match change(statement).ok()?.0 {
+        Change::Insert { columns, values, .. } => {
+            let (mut found, mut names, mut given) = (Vec::new(), columns, values);
+            while let (Ok(behind), Ok(end)) = (column(blanks(names)), value(blanks(given))) {
+                found.push((name(until(blanks(names), behind))?, literal(until(blanks(given), end))?));
+                let (Ok(next), Ok(after)) = (token(behind, b','), token(end, b',')) else { break };
+                (names, given) = (next, after);
+            }
+            (found, Vec::new())
+        }
+        Change::Update { assignments, keys, .. } => (all(assignments)?, all(keys)?),
+        Change::Delete { keys, .. } => (Vec::new(), all(keys)?),
+        Change::Truncate { .. } => return None,
+    };
+    let count = keys.len();
+    found.extend(keys);
+    (!found.is_empty()).then_some((found, count))
+}
+
 /// An update of a table `drms_series` without its assignments to `archive`, `retention` and `tapegroup`, which are the
 /// site's own. If no other is left, nothing is changed the way slon writes it: `set key='v' where key='v'`. Any other
 /// statement comes back as it is.

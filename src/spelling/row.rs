@@ -142,6 +142,11 @@ impl<'a> Row<'a> {
         self.0.at(6) == b"U"
     }
 
+    /// The letter of its command: I, U, D, T, S or s.
+    pub(crate) fn letter(&self) -> u8 {
+        self.0.at(6).first().copied().unwrap_or_default()
+    }
+
     /// The row with other changes: `log_cmdupdncols` and `log_cmdargs` replaced, and a line feed behind it.
     pub(crate) fn with(&self, changes: usize, arguments: &[u8]) -> Vec<u8> {
         let [.., before, behind] = self.0.tabs;

@@ -32,7 +32,7 @@ fn what_is_no_log_of_this_place_is_refused() {
         (format!("{good}-- more\n"), "its last line is not `-- EOL`"),
         (String::new(), "its last line is not `-- EOL`"),
         (cut("vacuum") + "x -- EOL\n", "its last line is not `-- EOL`"),
-        (cut("\\.\n") + "-- EOL\n", "the text ends within rows of COPY"),
+        (cut("\\.\n") + "-- EOL\n", "line 15: a row of 1 fields"),
         (replaced("commit;\n", ""), "`vacuum analyze"),
         (replaced("commit;\n", "commit;\ncommit;\n"), "expected nothing behind `commit;`, found `commit;`"),
         (replaced("\ncommit;\n", "\nrollback;\n"), "`rollback;` among its changes"),

@@ -1,11 +1,16 @@
 //! The database of a remote site: where it stands in the stream of logs, and SQL as psql would run it.
 
+mod bulk;
 mod feed;
 mod objects;
+mod tables;
 mod transaction;
 
+pub use bulk::{Literal, each, numbers, prepare};
 pub use feed::{change, feed_copy, feed_statement};
 pub use objects::OfflineObjects;
+pub use tables::{SiteColumn, SiteTable};
+pub use tokio_postgres::Statement;
 pub use transaction::{Transaction, roll_back};
 
 use super::Session;
@@ -45,11 +50,10 @@ impl SiteDatabase {
 
     /// Makes the session as it was when it connected: a script of the origin may have set what it liked.
     pub async fn renew(&self) -> Result<()> {
-        // Each by itself: `discard all` stands in no transaction, and a text of several statements is one.
-        for sql in ["discard all", SETTINGS] {
-            self.session.client().batch_execute(sql).await.tried("renew the session")?;
-        }
-        Ok(())
+        // Not `discard all`: prepared statements are the driver's, locks and the like the caller's.
+        let sql =
+            format!("set session authorization default; reset all; close all; discard temp; {SETTINGS}");
+        self.session.client().batch_execute(&sql).await.tried("renew the session")
     }
 
     /// The cluster's schema for SQL: `"_jsoc"`.

@@ -67,7 +67,7 @@ pub(super) enum Kind {
     /// Left out: only a superuser may set the role, and the site's triggers are to fire.
     Role,
     /// A change of a table in slon's own old spelling.
-    Change(legacy::Verb),
+    Change,
     /// A call of the offline objects, or one of the lines around the copy of a table.
     Call,
     /// Anything else: it may be DDL.
@@ -168,8 +168,8 @@ impl Frame {
         if is_role(statement) {
             return Ok(Kind::Role);
         }
-        if let Ok(Some((Legacy::Change { verb, .. }, _))) = legacy::read(statement, NO_SEQUENCES) {
-            return Ok(Kind::Change(verb));
+        if let Ok(Some((Legacy::Change { .. }, _))) = legacy::read(statement, NO_SEQUENCES) {
+            return Ok(Kind::Change);
         }
         if ends_transaction(statement) {
             return Err(self.stopped(&format!("line {line}: `{}` among its changes", excerpt(statement))));

@@ -1,18 +1,25 @@
 //! A site log is applied: in one transaction with its counter, once, in order.
 
+mod body;
+mod change;
+mod changes;
+mod drift;
 mod frame;
+mod gather;
+mod plan;
+mod statements;
 
 use std::io::{Read, Seek};
 
-use bytes::Bytes;
-
 use super::OnDrift;
-use crate::db::site::{SiteDatabase, Transaction, change, feed_copy, feed_statement, roll_back};
+use crate::db::site::{OfflineObjects, SiteDatabase, Transaction, roll_back};
 use crate::error::{Error, Result};
 use crate::model::{ArchiveName, Dialect};
-use crate::spelling::legacy::Verb;
-use crate::spelling::sql_text::{Part, SqlText};
-use frame::{Frame, Kind, Opening};
+use crate::spelling::sql_text::SqlText;
+use body::Body;
+use changes::{Changes, Setting};
+use frame::{Frame, Opening};
+use statements::Statements;
 
 /// Applies site logs to the database of a site.
 pub struct Applier {
@@ -22,6 +29,8 @@ pub struct Applier {
     is_open: bool,
     /// Whether something in a log may have changed the session.
     is_touched: bool,
+    statements: Statements,
+    objects: Option<OfflineObjects>,
 }
 
 /// When a transaction is on disk.
@@ -38,14 +47,17 @@ pub enum Commit {
 pub struct Applied {
     /// Rows that were inserted, updated or deleted.
     pub rows: u64,
-    /// Changes that met no row, each in words.
+    /// Changes that met no row.
+    pub drifted: u64,
+    /// The first twenty of them, each in words.
     pub drift: Vec<String>,
 }
 
 impl Applier {
     /// Over a session of its own.
     pub fn new(database: SiteDatabase, on_drift: OnDrift) -> Self {
-        Self { database, on_drift, is_open: false, is_touched: false }
+        let statements = Statements::default();
+        Self { database, on_drift, is_open: false, is_touched: false, statements, objects: None }
     }
 
     /// The database.
@@ -68,10 +80,14 @@ impl Applier {
         self.clean().await?;
         self.is_open = true;
         let applied = self.transaction(&frame, &opening, &mut text, commit).await;
-        match applied {
-            Ok(_) => self.is_open = false,
-            // What went wrong first is what counts; a session that cannot roll back is renewed by the next log, or gone.
-            Err(_) => drop(self.clean().await),
+        if applied.is_err() {
+            self.is_touched = true;
+            self.statements.forget();
+            self.objects = None;
+            // What went wrong first is what counts. A session that cannot be cleaned is by the next log, or gone.
+            drop(self.clean().await);
+        } else {
+            self.is_open = false;
         }
         applied
     }
@@ -96,20 +112,48 @@ impl Applier {
         text: &mut SqlText<R>,
         commit: Commit,
     ) -> Result<Applied> {
-        let transaction = self.begin(frame, opening, commit).await?;
-        let applied = self.changes(frame, opening, text).await?;
+        let objects = self.objects(opening).await?;
+        let transaction = self.begin(frame, opening, objects, commit).await?;
+        let mut changes = Changes::new(Setting {
+            frame,
+            database: &self.database,
+            statements: &mut self.statements,
+            on_drift: self.on_drift,
+            objects: Some(objects).filter(|objects| objects.are_ours),
+            is_utf8: transaction.is_utf8(),
+        });
+        let body = Body { frame, opening, take_rows: objects.take_rows };
+        body.apply(text, &mut changes).await?;
+        let Changes { count, is_touched, drift, .. } = changes;
+        self.is_touched |= is_touched;
         frame.close(text)?;
         transaction.commit(self.database.session()).await?;
-        Ok(applied)
+        Ok(Applied { rows: count, drifted: drift.count, drift: drift.said })
+    }
+
+    /// The offline objects of the site. They are looked for once where the log calls those that it needs by itself.
+    async fn objects(&mut self, opening: &Opening) -> Result<OfflineObjects> {
+        let objects = match self.objects {
+            Some(objects) if opening.is_psql => objects,
+            _ => self.database.offline_objects().await?,
+        };
+        self.objects = Some(objects);
+        Ok(objects)
     }
 
     /// Begins the transaction and takes the counter, which holds off everybody else.
-    async fn begin(&self, frame: &Frame, opening: &Opening, commit: Commit) -> Result<Transaction> {
+    async fn begin(
+        &self,
+        frame: &Frame,
+        opening: &Opening,
+        objects: OfflineObjects,
+        commit: Commit,
+    ) -> Result<Transaction> {
         let mut sql = String::new();
         if commit == Commit::Soon {
             sql += "set local synchronous_commit = off; ";
         }
-        if !opening.is_psql && self.database.offline_objects().await?.are_ours {
+        if !opening.is_psql && objects.are_ours {
             // The slony dialect does not say it, but its rows are in the encoding of the origin too.
             let format = Dialect::PSQL_FORMAT;
             sql += &format!("select {}.site_log_offline({format}); ", self.database.schema());
@@ -140,78 +184,5 @@ impl Applier {
             ))),
             Some(_) => None,
         })
-    }
-
-    async fn changes<R: Read>(
-        &mut self,
-        frame: &Frame,
-        opening: &Opening,
-        text: &mut SqlText<R>,
-    ) -> Result<Applied> {
-        let mut applied = Applied::default();
-        let _ = self.on_drift;
-        // Logs of other makers do not say how literals of the old formats are to be read.
-        let mut escapes = opening.is_psql;
-        loop {
-            let line = text.line();
-            match text.part().map_err(|error| frame.fault(&error))? {
-                None => return Err(frame.stopped("it ends without `commit;`")),
-                Some(Part::Comment(b"-- DDL_SCRIPT")) if !escapes => {
-                    escapes = true;
-                    text.escape_backslashes();
-                    self.escape_backslashes().await?;
-                }
-                Some(Part::Comment(_) | Part::EndOfRows) => {}
-                Some(Part::Command(command)) => frame.command(line, command)?,
-                Some(Part::Rows(rows)) => return Err(frame.unexpected(line, rows, "a statement")),
-                Some(Part::Statement(statement)) => match frame.kind(line, statement)? {
-                    Kind::Commit => return Ok(applied),
-                    Kind::Role => {}
-                    kind => {
-                        self.is_touched |= kind == Kind::Other;
-                        if matches!(kind, Kind::Change(_)) && !escapes {
-                            escapes = true;
-                            self.escape_backslashes().await?;
-                        }
-                        let rows = change(self.database.session(), statement).await?;
-                        if let Kind::Change(Verb::Insert | Verb::Update | Verb::Delete) = kind {
-                            applied.rows += rows;
-                        }
-                    }
-                },
-                Some(Part::Copy(statement)) => {
-                    let statement = statement.to_vec();
-                    let of_rows = frame.is_rows(line, &statement)?;
-                    if of_rows && !opening.is_psql && !self.database.offline_objects().await?.take_rows {
-                        return Err(frame.stopped(
-                            "the offline objects of this site would not apply its rows; ask the data centre for others \
-                             (offline-sql)",
-                        ));
-                    }
-                    self.is_touched = true;
-                    let session = self.database.session();
-                    let mut lines = 0;
-                    let copied = feed_copy(session, &statement, || {
-                        match text.part().map_err(|error| frame.fault(&error))? {
-                            Some(Part::Rows(rows)) => {
-                                lines += memchr::memchr_iter(b'\n', rows).count() as u64;
-                                Ok(Some(Bytes::copy_from_slice(rows)))
-                            }
-                            _ => Ok(None),
-                        }
-                    })
-                    .await?;
-                    // Of the rows of changes none stays.
-                    applied.rows += if of_rows { lines } else { copied };
-                }
-            }
-        }
-    }
-
-    /// From here on literals are read as those of the old formats are written.
-    async fn escape_backslashes(&self) -> Result<()> {
-        let sql = b"select pg_catalog.set_config('standard_conforming_strings', 'off', true), \
-                    pg_catalog.set_config('escape_string_warning', 'off', true)";
-        feed_statement(self.database.session(), sql).await
     }
 }

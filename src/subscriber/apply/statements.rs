@@ -1,0 +1,171 @@
+//! A group of changes is made with as few words to the server as it takes.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+
+use super::gather::Group;
+use super::plan::Direct;
+use crate::db::Session;
+use crate::db::site::{Literal, Statement, each, feed_copy, numbers, prepare};
+use crate::error::Result;
+use crate::spelling::copy_text::escape;
+use crate::spelling::legacy::Verb;
+
+/// From so many changes on, one statement for all is quicker than one for each.
+const MANY: usize = 8;
+
+/// Rows go to COPY in pieces of this size.
+const PIECE: usize = 256 << 10;
+
+/// Statements that stay prepared at most.
+const PREPARED: usize = 500;
+
+/// What has been prepared in a session.
+#[derive(Default)]
+pub(super) struct Statements(HashMap<String, Statement>);
+
+impl Statements {
+    /// They may not serve any longer.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Makes the changes of a group, in order. Returns the numbers of those that met no row.
+    pub(super) async fn make(&mut self, session: &Session, group: &Group) -> Result<Vec<usize>> {
+        let direct = &group.direct;
+        match (&direct.copy, &direct.many) {
+            (Some(copy), _) if group.rows >= MANY => {
+                copy_in(session, copy, group).await?;
+                Ok(Vec::new())
+            }
+            (_, Some(many)) if group.rows >= MANY => self.many(session, many, group).await,
+            _ => self.singles(session, group, 0..group.rows).await,
+        }
+    }
+
+    /// One statement for as many changes as have different keys.
+    async fn many(&mut self, session: &Session, sql: &str, group: &Group) -> Result<Vec<usize>> {
+        let mut missed = Vec::new();
+        let mut start = 0;
+        while start < group.rows {
+            let end = different(group, start);
+            if end - start < MANY {
+                // Also where a key is spelled as no server spells it.
+                let end = end.max(start + 1);
+                missed.extend(self.singles(session, group, start..end).await?);
+                start = end;
+                continue;
+            }
+            let arrays = arrays(group, start..end);
+            let values: Vec<_> = arrays.iter().map(|array| Literal(Some(array))).collect();
+            let statement = self.prepared(session, sql, &group.direct).await?;
+            let found = numbers(session, &statement, &action(&group.direct), &values).await?;
+            let found: HashSet<_> =
+                found.into_iter().filter_map(|number| usize::try_from(number).ok()).collect();
+            missed.extend((start..end).filter(|row| !found.contains(&(row - start + 1))));
+            start = end;
+        }
+        Ok(missed)
+    }
+
+    /// A statement for each, on the way together.
+    async fn singles(
+        &mut self,
+        session: &Session,
+        group: &Group,
+        rows: std::ops::Range<usize>,
+    ) -> Result<Vec<usize>> {
+        let statement = self.prepared(session, &group.direct.single, &group.direct).await?;
+        let values = rows.clone().map(|row| group.row(row).map(Literal).collect());
+        let changed = each(session, &statement, &action(&group.direct), values).await?;
+        let is_insert = group.direct.verb == Verb::Insert;
+        Ok(rows.zip(changed).filter(|(_, changed)| *changed == 0 && !is_insert).map(|(row, _)| row).collect())
+    }
+
+    async fn prepared(&mut self, session: &Session, sql: &str, direct: &Direct) -> Result<Statement> {
+        let key = format!("{sql};{}", direct.types);
+        if let Some(statement) = self.0.get(&key) {
+            return Ok(statement.clone());
+        }
+        if self.0.len() >= PREPARED {
+            self.0.clear();
+        }
+        let statement = prepare(session, sql).await?;
+        self.0.insert(key, statement.clone());
+        Ok(statement)
+    }
+}
+
+async fn copy_in(session: &Session, copy: &str, group: &Group) -> Result<()> {
+    let mut row = 0;
+    let pieces = || {
+        let mut piece = Vec::with_capacity(PIECE + PIECE / 4);
+        while row < group.rows && piece.len() < PIECE {
+            for (at, value) in group.row(row).enumerate() {
+                if at > 0 {
+                    piece.push(b'\t');
+                }
+                match value {
+                    Some(text) => escape(text, &mut piece),
+                    None => piece.extend_from_slice(b"\\N"),
+                }
+            }
+            piece.push(b'\n');
+            row += 1;
+        }
+        Ok(Some(Bytes::from(piece)).filter(|piece| !piece.is_empty()))
+    };
+    feed_copy(session, copy.as_bytes(), pieces).await.map(|_| ())
+}
+
+/// The end of the changes from `start` on whose keys are different and spelled as the server spells them.
+fn different(group: &Group, start: usize) -> usize {
+    let mut seen = HashSet::new();
+    for row in start..group.rows {
+        let key: Vec<_> = group.key(row).collect();
+        let mut spelled = key.iter().zip(&group.direct.spelled);
+        let fits = spelled.all(|(key, spelled)| key.is_some_and(|key| spelled.fits(key)));
+        if !fits || !seen.insert(key) {
+            return row;
+        }
+    }
+    group.rows
+}
+
+/// The values of some changes, an array literal for each column.
+fn arrays(group: &Group, rows: std::ops::Range<usize>) -> Vec<Vec<u8>> {
+    let mut arrays = vec![vec![b'{']; group.direct.kept.len()];
+    for row in rows {
+        for (array, value) in arrays.iter_mut().zip(group.row(row)) {
+            if array.len() > 1 {
+                array.push(b',');
+            }
+            let Some(text) = value else {
+                array.extend_from_slice(b"NULL");
+                continue;
+            };
+            array.push(b'"');
+            for byte in text {
+                if matches!(byte, b'"' | b'\\') {
+                    array.push(b'\\');
+                }
+                array.push(*byte);
+            }
+            array.push(b'"');
+        }
+    }
+    for array in &mut arrays {
+        array.push(b'}');
+    }
+    arrays
+}
+
+fn action(direct: &Direct) -> String {
+    let verb = match direct.verb {
+        Verb::Insert => "insert into",
+        Verb::Update => "update",
+        Verb::Delete | Verb::Truncate => "delete from",
+    };
+    format!("{verb} {}", direct.series)
+}
