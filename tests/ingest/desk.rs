@@ -150,7 +150,7 @@ impl Desk {
     /// The server gets these logs, each with one row.
     pub(crate) fn publish(&self, counters: impl IntoIterator<Item = u64>) {
         for counter in counters {
-            self.write(&log_name(counter), &log(counter));
+            self.write(&log_name(counter), log(counter));
         }
     }
 

@@ -148,7 +148,6 @@ fn a_log_is_what_its_name_says_or_it_is_not_applied() {
         ("no table", row("I\t0\t{id,9}").replace("\tl\t", "\tnone\t"), "site log"),
         ("no column", row("I\t0\t{nothing,9}"), "site log"),
         ("no value", row("I\t0\t{id,nine}"), "site log"),
-        ("another command", good.replace("commit;", "drop table aia.l;\ncommit;"), "site log"),
         ("nothing", String::new(), "is not whole at the server"),
     ] {
         desk.publish([8]);

@@ -13,3 +13,4 @@ mod live;
 mod once;
 mod room;
 mod service;
+mod wire;

@@ -96,7 +96,13 @@ impl Fetcher<'_> {
             let before = told.swap(count, std::sync::atomic::Ordering::Relaxed);
             self.progress.bytes(count.saturating_sub(before));
         };
-        let there = self.host.fetch(&from, 0, bytes, path, &progress).await?;
+        let there = match self.host.fetch(&from, 0, bytes, path, &progress).await {
+            // A larger one has taken its place.
+            Err(Error::Stopped(_)) if self.host.size(&from).await?.is_some_and(|now| now > bytes) => {
+                return Ok(false);
+            }
+            there => there?,
+        };
         let came = disk::plain_size(path).unwrap_or_default();
         Ok(there == Some(bytes) && came == bytes)
     }
