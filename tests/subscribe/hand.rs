@@ -33,6 +33,13 @@ impl<'c> Hand<'c> {
         Self { client, stem, running: Some(child.expect("run subscribe_series")) }
     }
 
+    /// Runs the client again, which goes on.
+    pub(crate) fn again(&self, args: &[&str]) -> Self {
+        let mut command = self.client.command(args);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self { running: Some(child.expect("run subscribe_series")), ..*self }
+    }
+
     /// A file of this kind in the drop directory.
     pub(crate) fn path(&self, kind: &str) -> PathBuf {
         self.at(&format!("{}.{}.{kind}", self.client.site.node(), self.stem))
