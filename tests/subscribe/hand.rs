@@ -54,7 +54,8 @@ impl<'c> Hand<'c> {
     pub(crate) fn text(&mut self, kind: &str) -> String {
         let path = self.path(kind);
         let text = wait::within(LIMIT, || {
-            let ended = self.running.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
+            let ended =
+                self.running.as_mut().is_some_and(|child| child.try_wait().expect("look after it").is_some());
             fs::read_to_string(&path).map(Ok).ok().or(ended.then_some(Err(())))
         });
         match text {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::shown::{Mark, Says, Shown, Whose};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Node;
 use crate::protocol::{Kind, Outcome, Stem, TriggerFile, sql_file_names};
 use crate::transport::Host;
@@ -103,7 +103,7 @@ impl<'a> Server<'a> {
         for name in names {
             match self.remove(&name).await {
                 // The next request makes the data centre do it.
-                Err(error @ Error::Forbidden { .. }) => {
+                Err(error) if error.is_forbidden() => {
                     tracing::info!("an answer stays at the data centre: {}", error.chain());
                 }
                 removed => removed?,
