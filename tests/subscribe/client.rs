@@ -123,7 +123,8 @@ impl<'s> Client<'s> {
         let known = ["ingest.lock", "logs", "slony_node", "subscribe_series.lock"];
         let names = self.names();
         assert!(names.iter().all(|name| known.contains(&name.as_str())), "{names:?}");
-        assert!(!self.die_file().exists(), "the die file is left");
+        let bin: Vec<_> = fs::read_dir(self.at("bin")).expect("read a directory").collect();
+        assert!(!self.die_file().exists() && bin.len() == 1, "{bin:?}");
     }
 
     /// The names in the working directory.

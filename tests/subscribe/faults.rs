@@ -135,13 +135,16 @@ fn a_server_that_takes_its_word_back_is_followed() {
     let client = Client::new(&station, "nso", "");
     let mut hand = Hand::asked(&client, "subscription_series", "hand.a subscribe", &[]);
     let name = hand.accept();
-    let line = hand.sql("subscribe_series.sql", SQL.as_bytes());
+    let masters = "create table hand.drms_series (seriesname text);\n\
+                   insert into hand.drms_series values ('hand.A'), ('hand.other');\ncommit;";
+    let line = hand.sql("subscribe_series.sql", SQL.replace("commit;", masters).as_bytes());
     hand.put("sqldone", &format!("cut 7\n{name}{line}hand.a\n"));
     let applied = hand.done(&format!("success false\nreason too late\n{name}"));
     assert!(applied.ends_with(&format!("{name}counter 7\nsuccess true\n")), "{applied}");
     hand.end().is(4, "too late", &client);
     client.is_at_rest();
-    assert_eq!(client.tables(), "");
+    assert_eq!(client.tables(), "hand.drms_series");
+    assert_eq!(client.site.query("select seriesname from hand.drms_series"), "hand.other");
     assert_eq!(client.site.query("select count(*) from _jsoc.sl_archive_tracking"), "0");
     assert_eq!(client.site.query("select count(*) from _jsoc.site_request"), "0");
     assert_eq!(

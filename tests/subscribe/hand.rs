@@ -33,6 +33,13 @@ impl<'c> Hand<'c> {
         Self { client, stem, running: Some(child.expect("run subscribe_series")) }
     }
 
+    /// Runs the client again, which goes on.
+    pub(crate) fn again(&self, args: &[&str]) -> Self {
+        let mut command = self.client.command(args);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self { running: Some(child.expect("run subscribe_series")), ..*self }
+    }
+
     /// A file of this kind in the drop directory.
     pub(crate) fn path(&self, kind: &str) -> PathBuf {
         self.at(&format!("{}.{}.{kind}", self.client.site.node(), self.stem))
@@ -47,7 +54,8 @@ impl<'c> Hand<'c> {
     pub(crate) fn text(&mut self, kind: &str) -> String {
         let path = self.path(kind);
         let text = wait::within(LIMIT, || {
-            let ended = self.running.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
+            let ended =
+                self.running.as_mut().is_some_and(|child| child.try_wait().expect("look after it").is_some());
             fs::read_to_string(&path).map(Ok).ok().or(ended.then_some(Err(())))
         });
         match text {

@@ -10,6 +10,8 @@ mod flow;
 mod hand;
 mod killed;
 mod leave;
+mod line;
+mod room;
 
 use std::sync::OnceLock;
 

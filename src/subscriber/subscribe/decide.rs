@@ -182,18 +182,18 @@ fn applied(now: &Situation<'_>) -> Step {
 
 fn told(now: &Situation<'_>) -> Step {
     let shown = now.shown;
-    match (shown.our_end(), shown.our_answer()) {
-        (Some(end), _) => Step::Note(end.failure.clone().map_or(Phase::Finished, Phase::Undoing)),
-        (None, Some(Says::Failure(reason))) => Step::Note(Phase::Undoing(reason.clone())),
-        _ if shown.finishing => Step::Wait(For::Done),
-        (None, Some(_)) if shown.since >= SETTLED => Step::Tell { success: true },
-        (None, Some(_)) => Step::Wait(For::Done),
+    if let Some(end) = shown.our_end() {
+        return Step::Note(end.failure.clone().map_or(Phase::Finished, Phase::Undoing));
+    }
+    match shown.our_answer() {
+        Some(Says::Failure(reason)) => Step::Note(Phase::Undoing(reason.clone())),
+        Some(_) if !shown.finishing && shown.since >= SETTLED => Step::Tell { success: true },
         // It may have ended well, and the next request have removed `.done`: nothing is undone on a guess.
-        (None, None) if gone(shown).is_some() => Step::Stop(
+        None if !shown.finishing && gone(shown).is_some() => Step::Stop(
             "the SQL is applied here, but the data centre shows nothing of the request any more: ask its operator whether \
              the node has the series (`subscription_manager list`)",
         ),
-        (None, None) => Step::Wait(For::Done),
+        _ => Step::Wait(For::Done),
     }
 }
 
@@ -260,10 +260,10 @@ mod tests {
         shown
     }
 
-    fn check(stem: Stem, phase: &Phase, words: &str, expected: Step) {
+    fn check(stem: Stem, phase: &Phase, words: &str, expected: &Step) {
         let shown = read(words);
         let now = Situation { stem, phase, shown: &shown, is_applied: false, is_fetched: false };
-        assert_eq!(decide(&now), expected, "{stem:?} {phase:?}: {words}");
+        assert_eq!(decide(&now), *expected, "{stem:?} {phase:?}: {words}");
     }
 
     fn failed(reason: &str) -> Step {
@@ -324,7 +324,7 @@ mod tests {
             (Phase::Failed("late".into()), "", Step::CleanUp),
             (Phase::Finished, "done", Step::Finish),
         ] {
-            check(Stem::Document, &phase, words, expected);
+            check(Stem::Document, &phase, words, &expected);
         }
         for words in ["61s", "other-cfg 4s"] {
             let shown = read(words);
@@ -350,7 +350,7 @@ mod tests {
             (Phase::Told, "refused", undoing("no")),
             (Phase::Told, "done", Step::Note(Phase::Finished)),
         ] {
-            check(Stem::Deployed, &phase, words, expected);
+            check(Stem::Deployed, &phase, words, &expected);
         }
     }
 

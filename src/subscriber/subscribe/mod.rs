@@ -74,7 +74,7 @@ async fn run(config: &SiteConfig, args: &SubscribeArgs, host: &Host, triggerdir:
         other => other,
     })?;
     let record = match work::read_record(config)? {
-        Some(record) => resumed(record, args.list.as_deref())?,
+        Some(record) => resumed(config, record, args.list.as_deref())?,
         None if args.resume => {
             return Err(Error::Fatal("no request is open: there is nothing to go on with".into()));
         }
@@ -86,6 +86,10 @@ async fn run(config: &SiteConfig, args: &SubscribeArgs, host: &Host, triggerdir:
         _ => Wish::Ask,
     };
     let quiet = Quiet::begin(config).await?;
+    // What a run that was killed left half written: nobody else writes there now.
+    for directory in [&config.work_dir, &config.ingestion_dir] {
+        disk::remove_temporary(directory)?;
+    }
     let server = Server::new(host, triggerdir, &config.node);
     let sql_directory = config.work_dir.join("sql");
     Work { config, host, server, record, wish, quiet, sql_directory }.run().await
@@ -116,7 +120,14 @@ async fn prepared(config: &SiteConfig, list: Option<&Path>) -> Result<Record> {
 }
 
 /// An open request; a list that is given must be the one that it was asked with.
-fn resumed(record: Record, list: Option<&Path>) -> Result<Record> {
+fn resumed(config: &SiteConfig, record: Record, list: Option<&Path>) -> Result<Record> {
+    if !record.is_of(&config.node) {
+        return Err(Error::Fatal(format!(
+            "a request of another node than {} is open in `{}`: each node needs a `work_dir` of its own",
+            config.node,
+            config.work_dir.display()
+        )));
+    }
     if let Some(path) = list {
         let given = prepare::read_list(path, record.is_new_site)?;
         if !is_same(&given, &record.list()) {

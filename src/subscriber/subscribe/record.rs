@@ -1,6 +1,7 @@
 //! `<work_dir>/request`: what must outlive the program, as text. Written before what it says is done.
 
 use super::list::List;
+use crate::model::Node;
 use crate::protocol::{Request, Stem};
 
 /// An open request.
@@ -144,6 +145,11 @@ impl Record {
             request,
             answer,
         })
+    }
+
+    /// Whether this node asks.
+    pub(super) fn is_of(&self, node: &Node) -> bool {
+        Request::parse(self.request.as_bytes()).is_ok_and(|request| request.node == *node)
     }
 
     /// What is asked for.

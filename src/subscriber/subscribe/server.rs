@@ -90,16 +90,24 @@ impl<'a> Server<'a> {
     /// Removes what is left of this request: its answers and its SQL.
     pub(super) async fn clean_up(&mut self, mark: Mark<'_>) -> Result<()> {
         let shown = self.look(mark).await?;
+        let mut names = Vec::new();
         if let Some(answer) = shown.answer.filter(|answer| answer.whose == Whose::Ours) {
             if !matches!(answer.says, Says::Failure(_)) {
-                for name in sql_file_names(self.node) {
-                    self.remove(&name).await?;
-                }
+                names.extend(sql_file_names(self.node));
             }
-            self.remove(&self.name(mark.stem, Kind::SqlDone)).await?;
+            names.push(self.name(mark.stem, Kind::SqlDone));
         }
         if shown.done.is_some_and(|done| done.whose == Whose::Ours) {
-            self.remove(&self.name(mark.stem, Kind::Done)).await?;
+            names.push(self.name(mark.stem, Kind::Done));
+        }
+        for name in names {
+            match self.remove(&name).await {
+                // The next request makes the data centre do it.
+                Err(error) if error.is_forbidden() => {
+                    tracing::info!("an answer stays at the data centre: {}", error.chain());
+                }
+                removed => removed?,
+            }
         }
         Ok(())
     }

@@ -96,9 +96,8 @@ impl Mark<'_> {
     /// Reads `.cfg`.
     pub(super) fn accepted(self, bytes: &[u8]) -> Accepted {
         let text = String::from_utf8_lossy(bytes);
-        let last = |key: &str| {
-            text.lines().map(|line| key_value(line.trim())).filter(|(word, _)| *word == key).last()
-        };
+        let last =
+            |key: &str| text.lines().map(|line| key_value(line.trim())).rfind(|(word, _)| *word == key);
         Accepted {
             whose: self.whose(last("request").map(|(_, id)| id)),
             new_site: last("new_site").or_else(|| last("new_node")).map(|(_, value)| value == "true"),
