@@ -22,13 +22,16 @@ const INTERVALS: u32 = 6;
 /// The pause after a first failure that may pass. It doubles.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether the die file has come or gone: `subscribe_series` waits for it.
+const GLANCE: Duration = Duration::from_millis(200);
+
 /// The service and what it holds.
 struct Service<'s> {
     config: &'s SiteConfig,
     host: &'s Host,
     stop: &'s CancellationToken,
-    /// Held also while there is no session.
-    lock: Arc<Lock>,
+    /// Held also while there is no session; let go while the die file is there, for `subscribe_series` applies logs then.
+    lock: Option<Arc<Lock>>,
     /// `None`: something failed, and everything is looked at anew.
     ingester: Option<Ingester>,
     /// The last log that was applied, as far as it is known.
@@ -37,7 +40,7 @@ struct Service<'s> {
 
 /// Goes on until it is asked to stop.
 pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &CancellationToken) -> Result<()> {
-    let lock = Arc::new(Ingester::lock(config)?);
+    let lock = Some(Arc::new(Ingester::lock(config)?));
     let mut service = Service { config, host, stop, lock, ingester: None, place: None };
     let mut trouble = Trouble::None;
     let mut is_quiet = false;
@@ -47,22 +50,28 @@ pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &Cancellation
             if !std::mem::replace(&mut is_quiet, true) {
                 tracing::info!(die_file = %die_file.display(), "ingestion rests while the die file is there");
             }
-            rest(stop, config.interval).await;
+            service.let_go();
+            rest(stop, GLANCE, config).await;
             continue;
         }
+        let Some(lock) = service.hold()? else {
+            // Who put the die file there is about to end.
+            rest(stop, GLANCE, config).await;
+            continue;
+        };
         if std::mem::take(&mut is_quiet) {
             tracing::info!("the die file is gone: ingestion goes on");
         }
-        match service.look().await {
+        match service.look(lock).await {
             // The die file has come, or the signal: the loop sees it.
             Ok(()) | Err(Error::Busy(_) | Error::Cancelled) => {
                 trouble = trouble.over();
-                rest(stop, config.interval).await;
+                rest(stop, config.interval, config).await;
             }
             Err(error @ Error::Fatal(_)) => return Err(error),
             Err(error) => {
                 trouble = trouble.met(config, &error, service.place).await;
-                rest(stop, trouble.pause(config.interval)).await;
+                rest(stop, trouble.pause(config.interval), config).await;
             }
         }
     }
@@ -70,11 +79,28 @@ pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &Cancellation
 }
 
 impl Service<'_> {
+    /// The lock, taken again if it was let go; `None`: another has it.
+    fn hold(&mut self) -> Result<Option<Arc<Lock>>> {
+        if self.lock.is_none() {
+            match Ingester::lock(self.config) {
+                Err(Error::Busy(_)) => {}
+                lock => self.lock = Some(Arc::new(lock?)),
+            }
+        }
+        Ok(self.lock.clone())
+    }
+
+    /// Lets the lock go, and the session with it.
+    fn let_go(&mut self) {
+        self.ingester = None;
+        self.lock = None;
+    }
+
     /// Catches up.
-    async fn look(&mut self) -> Result<()> {
+    async fn look(&mut self, lock: Arc<Lock>) -> Result<()> {
         let mut ingester = match self.ingester.take() {
             Some(ingester) => ingester,
-            None => Ingester::connect(self.config, Arc::clone(&self.lock)).await?,
+            None => Ingester::connect(self.config, lock).await?,
         };
         let looked = attempt(&mut ingester, self.config, self.host, self.stop).await;
         match looked {
@@ -85,10 +111,17 @@ impl Service<'_> {
     }
 }
 
-async fn rest(stop: &CancellationToken, pause: Duration) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(pause) => {}
+/// Rests until the time is over, the die file comes or goes, or the service is to stop.
+async fn rest(stop: &CancellationToken, pause: Duration, config: &SiteConfig) {
+    let die_file = config.die_file();
+    let before = disk::exists(&die_file);
+    let until = Instant::now() + pause;
+    while Instant::now() < until && disk::exists(&die_file) == before {
+        let left = until.saturating_duration_since(Instant::now());
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(left.min(GLANCE)) => {}
+        }
     }
 }
 
