@@ -1,11 +1,13 @@
 //! The door to the data centre's host: the only code that speaks to another machine's file system. A directory of this
 //! machine, or one that is mounted, is such a host too.
 //!
-//! [`remote`] keeps one line open, over which all calls go side by side, and calls again when it breaks; [`line`] is that
-//! line: a child that runs the system's ssh; [`ssh`] has its arguments and understands its words; [`sftp`] says a call in
-//! the words of the protocol.
+//! `remote` keeps one line open, over which all calls go side by side, and calls again when it breaks; `line` is that
+//! line: a child that runs the system's ssh; `ssh` has its arguments and understands its words; `sftp` says a call in
+//! the words of the protocol, with the `handle` of what is open there.
 
 mod agent;
+mod fault;
+mod handle;
 mod line;
 mod local;
 mod remote;

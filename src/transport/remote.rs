@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::fault::Fault;
 use super::line::{Line, NoLine};
-use super::sftp::{self, Fault};
-use super::{Entry, HostConfig, Part, agent, ssh};
+use super::{Entry, HostConfig, Part, agent, sftp, ssh};
 use crate::disk;
 use crate::error::{Error, Result};
 

@@ -1,15 +1,14 @@
 //! The calls of a host in the words of SFTP, each as often as one likes with the same result.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error as Reply;
-use russh_sftp::protocol::{self, FileAttributes, OpenFlags, Packet, StatusCode};
+use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
 
-use tokio::sync::OwnedSemaphorePermit;
-
+use super::fault::{Fault, optional};
+use super::handle::Handle;
 use super::line::Line;
 use super::{Entry, Part, is_fit, too_large};
 use crate::disk;
@@ -29,105 +28,6 @@ const LISTING: usize = 8;
 
 /// No directory of a host has so many files: it must be talking nonsense.
 const ENTRIES: usize = 5_000_000;
-
-/// Why a call has no result.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The line is of no use any more; another one may be. `came`: not without having brought something.
-    Broken { why: String, came: bool },
-    /// There is no such file.
-    Missing,
-    /// The server forbids it, in its words.
-    Forbidden(String),
-    /// The server failed at it, in its words; the line is good.
-    Failed(String),
-    /// It went wrong on our side.
-    Ours(Error),
-}
-
-impl From<Reply> for Fault {
-    fn from(reply: Reply) -> Self {
-        let Reply::Status(status) = reply else {
-            return Self::Broken { why: reply.to_string(), came: false };
-        };
-        let words = if status.error_message.is_empty() {
-            status.status_code.to_string()
-        } else {
-            status.error_message.chars().filter(|c| !c.is_control()).take(200).collect()
-        };
-        match status.status_code {
-            StatusCode::NoSuchFile => Self::Missing,
-            StatusCode::PermissionDenied => Self::Forbidden(words),
-            StatusCode::NoConnection | StatusCode::ConnectionLost => Self::Broken { why: words, came: false },
-            _ => Self::Failed(words),
-        }
-    }
-}
-
-/// `None` instead of a missing file.
-fn optional<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match result {
-        Err(Fault::Missing) => Ok(None),
-        result => result.map(Some),
-    }
-}
-
-/// What the server has opened for us. It is closed when this is dropped, without waiting for the answer.
-struct Handle {
-    session: Arc<RawSftpSession>,
-    name: String,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Handle {
-    async fn file(line: &Line, path: &str, flags: OpenFlags) -> Result<Self, Fault> {
-        // Readable by everybody, as our files are: others fetch with accounts of their own.
-        let attributes = FileAttributes { permissions: Some(0o644), ..FileAttributes::empty() };
-        let path = path.to_owned();
-        Self::open(line, |session| async move { session.open(path, flags, attributes).await }).await
-    }
-
-    async fn directory(line: &Line, path: &str) -> Result<Self, Fault> {
-        let path = path.to_owned();
-        Self::open(line, |session| async move { session.opendir(path).await }).await
-    }
-
-    async fn open<F>(line: &Line, open: impl FnOnce(Arc<RawSftpSession>) -> F) -> Result<Self, Fault>
-    where
-        F: Future<Output = Result<protocol::Handle, Reply>> + Send + 'static,
-    {
-        let permit = Arc::clone(&line.permits).acquire_owned().await.ok();
-        let session = Arc::clone(&line.session);
-        let opening = open(Arc::clone(&session));
-        // In a task of its own: what is opened for somebody who no longer waits is closed again.
-        let opened = tokio::spawn(async move { Ok(Self { name: opening.await?.handle, session, permit }) });
-        let ended = |_| Err(Fault::Broken { why: "the program ends".into(), came: false });
-        opened.await.unwrap_or_else(ended)
-    }
-
-    async fn read(&self, from: u64, bytes: u32) -> Result<Vec<u8>, Fault> {
-        match self.session.read(self.name.as_str(), from, bytes).await {
-            Ok(answer) if answer.data.len() <= bytes as usize => Ok(answer.data),
-            Ok(_) => Err(Fault::Failed("more came than was asked for".into())),
-            Err(Reply::Status(status)) if status.status_code == StatusCode::Eof => Ok(Vec::new()),
-            Err(reply) => Err(reply.into()),
-        }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        let (session, name) = (Arc::clone(&self.session), std::mem::take(&mut self.name));
-        let permit = self.permit.take();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                // Of a line that is broken nothing is open any more.
-                let _ = session.close(name).await;
-                drop(permit);
-            });
-        }
-    }
-}
 
 /// Size and time of a plain file, no link followed; `None` if there is none of this name.
 async fn examine(line: &Line, path: &str) -> Result<Option<(u64, Option<u32>)>, Fault> {
