@@ -37,9 +37,17 @@ pub(super) fn fetch(part: Part<'_>, into: &Path, progress: &(dyn Fn(u64) + Sync)
 }
 
 pub(super) fn put(path: &str, bytes: &[u8]) -> Result<()> {
-    disk::write(Path::new(path), bytes)
+    disk::write(ours(Path::new(path))?, bytes)
 }
 
 pub(super) fn remove(path: &str) -> Result<()> {
-    disk::remove(Path::new(path))
+    disk::remove(ours(Path::new(path))?)
+}
+
+/// What has the name of a file of ours and is none is the data centre's: `disk` would clear it away.
+fn ours(path: &Path) -> Result<&Path> {
+    if disk::exists(path) && disk::plain_size(path).is_none() {
+        return Err(Error::Stopped(format!("`{}` is no plain file", path.display())));
+    }
+    Ok(path)
 }
