@@ -275,7 +275,7 @@ impl Drop for Service {
 
 /// A log with one row: its own number, and a text that careless readers take for the end.
 pub(crate) fn log(counter: u64) -> String {
-    log_of(counter, &format!("1\t17\t1\t{counter}\taia\tl\tI\t0\t{{id,{counter},note,\"a\\\\n-- EOL\"}}\n"))
+    log_of(counter, &format!("1\t17\t1\t{counter}\taia\tl\tI\t0\t{{id,{counter},note,\"a\\n-- EOL\"}}\n"))
 }
 
 /// A log with these rows.
