@@ -62,6 +62,12 @@ impl Download<'_> {
     async fn checked(&self, file: &SqlFile) -> Result<()> {
         let SqlFile { name, bytes, sha256 } = file;
         let (path, part) = (self.into.join(name), self.into.join(format!("{name}.part")));
+        let there = self.host.size(&self.at(name)).await?.ok_or_else(|| self.missing(name))?;
+        if there != *bytes {
+            return Err(Error::Refused(format!(
+                "`{name}` has {there} bytes and is not what `.sqldone` says of it: {bytes} bytes"
+            )));
+        }
         for attempt in 1..=2 {
             if disk::plain_size(&part).is_some_and(|here| here > *bytes) {
                 disk::remove(&part)?;

@@ -73,6 +73,7 @@ async fn run(config: &SiteConfig, args: &SubscribeArgs, host: &Host, triggerdir:
         Error::Busy(_) => Error::Busy(format!("another subscribe_series runs for {}", config.node)),
         other => other,
     })?;
+    Quiet::lift_left(config);
     let record = match work::read_record(config)? {
         Some(record) => resumed(config, record, args.list.as_deref())?,
         None if args.resume => {
@@ -100,10 +101,11 @@ fn stopped() -> Result<impl Future<Output = ()>> {
     let listen = |kind| signal(kind).map_err(|error| Error::Fatal(format!("listen for signals: {error}")));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let signal = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!("{signal}: an open request stays open; run this again to go on");
     })
 }
 

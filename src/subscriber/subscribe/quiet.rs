@@ -38,6 +38,16 @@ impl Quiet {
         }
     }
 
+    /// Lets ingestion go on, as far as it is we who stopped it. The lock stays.
+    pub(super) fn lift(&self) {
+        lift(&self.die_file);
+    }
+
+    /// The same of what a run has left that was killed. Nobody else may be at it.
+    pub(super) fn lift_left(config: &SiteConfig) {
+        lift(&config.die_file());
+    }
+
     /// Applies what was published for the site, up to this log or all of it.
     pub(super) async fn catch_up(
         &self,

@@ -265,7 +265,7 @@ impl Work<'_> {
     async fn clean_up(&mut self) -> Result<bool> {
         let Phase::Failed(reason) = self.record.phase.clone() else { return Ok(false) };
         self.forget_answers().await?;
-        disk::remove(&record_path(self.config))?;
+        self.forget()?;
         Err(Error::Refused(format!("the request has failed, nothing of it is left: {reason}")))
     }
 
@@ -278,7 +278,7 @@ impl Work<'_> {
         if left.as_ref().is_err_and(|error| !matches!(error, Error::Refused(_))) {
             return left;
         }
-        disk::remove(&record_path(self.config))?;
+        self.forget()?;
         let subscribed = super::status::subscribed(&database.requests().await?);
         tracing::info!("done; subscribed to {}", listed(&subscribed));
         if left.is_ok() {
@@ -323,6 +323,12 @@ impl Work<'_> {
         let mark = Mark { stem: self.record.stem, id: &self.record.id };
         self.server.clean_up(mark).await?;
         disk::remove_all_of(&self.sql_directory)
+    }
+
+    /// The request is over. First ingestion: killed in between, a request is open that says what is to be done.
+    fn forget(&self) -> Result<()> {
+        self.quiet.lift();
+        disk::remove(&record_path(self.config))
     }
 
     fn note(&mut self, phase: Phase) -> Result<()> {
