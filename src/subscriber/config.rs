@@ -199,6 +199,11 @@ impl SiteConfig {
         }
     }
 
+    /// Where fetched logs lie until they are applied. Of this node alone: another one's logs have the same names.
+    pub fn incoming_dir(&self) -> PathBuf {
+        self.logs_dir.join(format!(".{}", self.node))
+    }
+
     /// The die file: while it is there, nothing is ingested. Its name is that of the deployed tools.
     pub fn die_file(&self) -> PathBuf {
         self.ingestion_dir.join(format!("get_slony_logs.{}.die", self.node))

@@ -217,6 +217,8 @@ impl Desk {
         let mut names: Vec<String> = fs::read_dir(self.at(directory))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            // Where logs lie before they are applied.
+            .filter(|name| name != ".nso")
             .collect();
         names.sort();
         let short = |name: &String| {

@@ -178,7 +178,7 @@ fn links_and_other_things_with_the_names_of_logs_are_not_followed() {
     desk.publish([8]);
     let victim = desk.at("victim");
     fs::write(&victim, "mine").unwrap();
-    std::os::unix::fs::symlink(&victim, desk.at(&format!("logs/jsoc/.{}.part", log_name(8)))).unwrap();
+    std::os::unix::fs::symlink(&victim, desk.at(&format!("logs/jsoc/.nso/.{}.part", log_name(8)))).unwrap();
     desk.catches_up();
     assert_eq!((desk.state(), fs::read_to_string(victim).unwrap()), (Desk::all_up_to(8), "mine".to_owned()));
 }

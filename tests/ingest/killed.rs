@@ -39,9 +39,9 @@ fn killed_at_any_step_nothing_is_missing_and_nothing_is_there_twice() {
                 assert_eq!(desk.state(), Desk::all_up_to(14), "{call} {step}, round {round}");
                 assert_eq!(desk.read("site_logs/nso/slony_counter.txt"), "14\n", "{call} {step}");
                 assert!(
-                    !desk.names("logs/jsoc").contains(".part"),
+                    desk.names("logs/jsoc/.nso").is_empty(),
                     "{call} {step}: {}",
-                    desk.names("logs/jsoc")
+                    desk.names("logs/jsoc/.nso")
                 );
             }
             if killed.status.success() {

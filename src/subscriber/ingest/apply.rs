@@ -34,7 +34,7 @@ impl Ingester {
         singles: &[Single],
         goes_on: &dyn Fn() -> bool,
     ) -> Result<Option<Counter>> {
-        let (directory, into) = (self.directory.clone(), self.config.logs_dir.clone());
+        let (directory, into) = (self.directory.clone(), self.config.incoming_dir());
         let fetcher = Fetcher { host, from: &directory, into: &into, progress };
         let (sender, mut receiver) = mpsc::channel(AHEAD);
         let fetching = async move {
@@ -89,7 +89,7 @@ impl Ingester {
         node: Option<SlonyNode>,
         goes_on: &dyn Fn() -> bool,
     ) -> Result<Option<Counter>> {
-        let (directory, into) = (self.directory.clone(), self.config.logs_dir.clone());
+        let (directory, into) = (self.directory.clone(), self.config.incoming_dir());
         let fetcher = Fetcher { host, from: &directory, into: &into, progress };
         let unpacked = match fetcher.bundle(bundle, range, node, goes_on).await {
             // Asked to stop in the middle of it.

@@ -87,9 +87,9 @@ impl Ingester {
     /// replaced since.
     pub(super) fn lock(config: &SiteConfig) -> Result<Lock> {
         disk::create_directories(&config.work_dir)?;
-        disk::create_directories(&config.logs_dir)?;
+        disk::create_directories(&config.incoming_dir())?;
         let lock = Lock::take(&config.work_dir.join("ingest.lock"))?;
-        disk::remove_parts(&config.logs_dir)?;
+        disk::remove_parts(&config.incoming_dir())?;
         Ok(lock)
     }
 
@@ -145,7 +145,7 @@ impl Ingester {
             self.acknowledge_if_unknown(host, place).await;
         }
         // Also after a failure: a disk may be full of it.
-        let cleared = disk::remove_parts(&self.config.logs_dir);
+        let cleared = disk::remove_parts(&self.config.incoming_dir());
         let (place, newest, was_stopped) = ended?;
         cleared?;
         let (logs, rows) = (self.done.logs - before.logs, self.done.rows - before.rows);
