@@ -72,6 +72,10 @@ const PURE: &[&str] = &[
     "spelling/statement_end.rs",
     "spelling/table_copy.rs",
     "logs/targets.rs",
+    "subscriber/apply/change.rs",
+    "subscriber/apply/drift.rs",
+    "subscriber/apply/frame.rs",
+    "subscriber/apply/gather.rs",
 ];
 
 /// Words that a pure file must not hold outside its tests.

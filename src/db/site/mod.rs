@@ -6,7 +6,7 @@ mod objects;
 mod tables;
 mod transaction;
 
-pub use bulk::{Literal, each, numbers, prepare};
+pub use bulk::{Literal, Pipeline, numbers, prepare};
 pub use feed::{change, feed_copy, feed_statement};
 pub use objects::OfflineObjects;
 pub use tables::{SiteColumn, SiteTable};
