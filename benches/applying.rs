@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench applying -- WORDS` takes only the cases whose names hold one of the words. `BENCH_RUNS` (5) is how
 //! often each is measured.
-#![allow(dead_code, reason = "the pair of databases is that of the tests, and does more")]
+#![allow(dead_code, unreachable_pub, reason = "the pair of databases is that of the tests, and does more")]
 #![allow(clippy::unwrap_used, reason = "a bench panics like a test")]
 
 #[path = "../tests/support/mod.rs"]

@@ -1,5 +1,6 @@
 //! Site logs applied by our own reader, beside plain `psql -f` of the same logs in a database with the same tables: the
 //! databases stay equal, whatever the logs hold.
+#![allow(unreachable_pub, reason = "the helpers are modules of this one test")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests panic like tests")]
 
 mod support;

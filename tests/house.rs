@@ -82,6 +82,10 @@ const PURE: &[&str] = &[
     "subscriber/subscribe/statement.rs",
     "transport/agent.rs",
     "transport/ssh.rs",
+    "subscriber/apply/change.rs",
+    "subscriber/apply/drift.rs",
+    "subscriber/apply/frame.rs",
+    "subscriber/apply/gather.rs",
 ];
 
 /// Words that a pure file must not hold outside its tests.

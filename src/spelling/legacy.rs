@@ -423,6 +423,30 @@ mod tests {
     }
 
     #[test]
+    fn changes_give_their_columns_and_values() {
+        let pair = |name: &str, value: Option<&str>| (name.into(), value.map(Into::into));
+        for (text, expected) in [
+            (
+                r#"insert into "n"."t" ("a","B""c",D) values ('1', NULL ,'it''s \\');"#,
+                Some((vec![pair("a", Some("1")), pair("B\"c", None), pair("d", Some("it's \\"))], 0)),
+            ),
+            (
+                r#"update only "n"."t" set "a"='',"b"=NULL where "k"='2' and l = '3';"#,
+                Some((
+                    vec![pair("a", Some("")), pair("b", None), pair("k", Some("2")), pair("l", Some("3"))],
+                    2,
+                )),
+            ),
+            (r#"delete from only "n"."t" where "k"='2';"#, Some((vec![pair("k", Some("2"))], 1))),
+            (r#"delete from only "n"."t";"#, None),
+            (r#"TRUNCATE TABLE ONLY "n"."t" CASCADE;"#, None),
+            ("select 1;", None),
+        ] {
+            assert_eq!(assigned(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn good_statements_are_read_to_their_end() {
         for (text, expected) in good() {
             for behind in ["", "\n", "\n\n-- x\n", " select 1;"] {

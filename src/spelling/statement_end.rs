@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn where_a_backslash_escapes_the_end_is_told() {
         for text in
-            ["select 'a\\';';", "select 1, '\\''; drop table x; --';", "select 'a\\\\';", "select E'\\';';"]
+            ["select 'a\\';';", "select 1, '\\'; drop table x; --';", "select 'a\\\\';", "select E'\\';';"]
         {
             let found = find_with(format!("{text} select 2;").as_bytes(), Backslash::Escapes);
             assert_eq!(found, End::Behind(text.len()), "{text}");

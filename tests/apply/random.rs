@@ -108,7 +108,7 @@ impl Random {
 #[test]
 fn random_changes_leave_the_same() {
     let number = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let (seed, logs) = (number("APPLY_SEED", 1), number("APPLY_LOGS", 150));
+    let (seed, logs) = (number("APPLY_SEED", 1), number("APPLY_LOGS", 80));
     let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ seed);
     let mut pair = Pair::new("c", TABLES);
     pair.own(

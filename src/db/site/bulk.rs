@@ -48,53 +48,76 @@ pub async fn prepare(session: &Session, sql: &str) -> Result<Statement> {
     session.client().prepare(sql).await.tried(format!("prepare `{sql}`"))
 }
 
-/// Runs a statement once for each row of values, in their order, without waiting for one before the next is sent. Gives
-/// back how many rows each has changed; stops at the first that fails.
-pub async fn each<'v>(
-    session: &Session,
-    statement: &Statement,
-    action: &str,
-    rows: impl Iterator<Item = Vec<Literal<'v>>>,
-) -> Result<Vec<u64>> {
-    let mut done = Vec::new();
-    let mut under_way = VecDeque::with_capacity(UNDER_WAY + 1);
-    for row in rows {
-        under_way.push_back(Sent::send(session.client().execute_raw(statement, row)).await);
-        if under_way.len() > UNDER_WAY
-            && let Some(first) = under_way.pop_front()
-        {
-            done.push(first.answer().await.tried(action)?);
-        }
-    }
-    for sent in under_way {
-        done.push(sent.answer().await.tried(action)?);
-    }
-    Ok(done)
+/// Statements on their way to the server, none of which waits for the one before to be answered. They are run in the order
+/// in which they were sent; behind one that fails, all fail.
+pub struct Pipeline<'s, T> {
+    session: &'s Session,
+    under_way: VecDeque<(T, &'s str, Sent<'s>)>,
+    done: Vec<(T, u64)>,
 }
+
+impl<'s, T> Pipeline<'s, T> {
+    /// Of a session that nobody else uses meanwhile.
+    pub fn new(session: &'s Session) -> Self {
+        Self { session, under_way: VecDeque::new(), done: Vec::new() }
+    }
+
+    /// Sends a statement. `tag` is what it is known by, `action` what it does, for the error.
+    pub async fn send(
+        &mut self,
+        tag: T,
+        action: &'s str,
+        statement: Statement,
+        values: Vec<Literal<'s>>,
+    ) -> Result<()> {
+        let client = self.session.client();
+        let mut request: Request<'s> = Box::pin(async move { client.execute_raw(&statement, values).await });
+        // The driver sends a request when its future is polled for the first time.
+        let answer = poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await;
+        let sent = match answer {
+            Poll::Ready(answer) => Sent::Answered(answer),
+            Poll::Pending => Sent::Waiting(request),
+        };
+        self.under_way.push_back((tag, action, sent));
+        if self.under_way.len() > UNDER_WAY { self.wait().await } else { Ok(()) }
+    }
+
+    /// Waits for all of them: whoever uses the session besides would be told of their failure as of its own.
+    pub async fn settle(&mut self) -> Result<()> {
+        while !self.under_way.is_empty() {
+            self.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// The same. Gives back how many rows each has changed.
+    pub async fn finish(&mut self) -> Result<Vec<(T, u64)>> {
+        self.settle().await?;
+        Ok(std::mem::take(&mut self.done))
+    }
+
+    async fn wait(&mut self) -> Result<()> {
+        if let Some((tag, action, sent)) = self.under_way.pop_front() {
+            let answer = match sent {
+                Sent::Waiting(request) => request.await,
+                Sent::Answered(answer) => answer,
+            };
+            self.done.push((tag, answer.tried(action)?));
+        }
+        Ok(())
+    }
+}
+
+/// A request and its answer.
+type Request<'s> = Pin<Box<dyn Future<Output = Answer> + Send + 's>>;
+
+/// How many rows were changed.
+type Answer = std::result::Result<u64, tokio_postgres::Error>;
 
 /// A request that is on its way.
-enum Sent<F: Future> {
-    Waiting(Pin<Box<F>>),
-    Answered(F::Output),
-}
-
-impl<F: Future> Sent<F> {
-    /// The driver sends a request when its future is polled for the first time.
-    async fn send(request: F) -> Self {
-        let mut request = Box::pin(request);
-        let answer = poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await;
-        match answer {
-            Poll::Ready(answer) => Self::Answered(answer),
-            Poll::Pending => Self::Waiting(request),
-        }
-    }
-
-    async fn answer(self) -> F::Output {
-        match self {
-            Self::Waiting(request) => request.await,
-            Self::Answered(answer) => answer,
-        }
-    }
+enum Sent<'s> {
+    Waiting(Request<'s>),
+    Answered(Answer),
 }
 
 /// Runs a statement that returns numbers.

@@ -7,7 +7,7 @@ mod subscriptions;
 mod tables;
 mod transaction;
 
-pub use bulk::{Literal, each, numbers, prepare};
+pub use bulk::{Literal, Pipeline, numbers, prepare};
 pub use feed::{change, feed_copy, feed_statement};
 pub use objects::OfflineObjects;
 pub use subscriptions::{SiteRequest, Standing};

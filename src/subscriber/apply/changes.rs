@@ -157,10 +157,10 @@ impl<'a> Changes<'a> {
     /// Makes all that is gathered.
     pub(super) async fn flush(&mut self) -> Result<()> {
         let session = self.setting.database.session();
-        for group in self.gathered.take() {
-            let missed = self.setting.statements.make(session, &group).await?;
-            for row in missed {
-                self.drifted(|| describe(&group, row))?;
+        let groups = self.gathered.take();
+        for (group, row) in self.setting.statements.make(session, &groups).await? {
+            if let Some(group) = groups.get(group) {
+                self.drifted(|| describe(group, row))?;
             }
         }
         if !self.rows.is_empty() {

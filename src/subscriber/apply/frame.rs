@@ -250,3 +250,54 @@ fn ends_transaction(statement: &[u8]) -> bool {
     let word = bare.get(..length).unwrap_or_default();
     WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_among_the_changes_are_told_apart() {
+        let frame =
+            Frame { cluster: "c".into(), name: "slony1_log_2_00000000000000000007.sql".parse().unwrap() };
+        for (statement, kind) in [
+            ("commit;", Some(Kind::Commit)),
+            ("set session_replication_role to local;", Some(Kind::Role)),
+            ("update only \"a\".\"b\" set \"c\"='1' where \"c\"='2';", Some(Kind::Change)),
+            ("select \"_c\".sequenceSetValue_offline(7,'1');", Some(Kind::Call)),
+            ("select \"_c\".runScript_offline(E'x');", Some(Kind::Other)),
+            ("select \"pg_catalog\".setval('\"a\".\"s\"', '1');", Some(Kind::Call)),
+            ("analyze \"a\".\"b\";", Some(Kind::Call)),
+            ("create table commit ();", Some(Kind::Other)),
+            ("select \"_d\".sequenceSetValue_offline(7,'1');", None),
+            ("COMMIT;", None),
+            ("commit and chain;", None),
+            ("/* ; */ end;", None),
+            ("rollback to x;", None),
+            ("start transaction;", None),
+            ("prepare transaction 'x';", None),
+        ] {
+            let found = frame.kind(3, statement.as_bytes());
+            assert_eq!(found.as_ref().ok(), kind.as_ref(), "{statement}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_cut_off_is_seen_by_its_end() {
+        let frame =
+            Frame { cluster: "c".into(), name: "slony1_log_2_00000000000000000007.sql".parse().unwrap() };
+        for (text, is_whole) in [
+            ("x\n-- EOL\n", true),
+            ("x\n-- EOL", true),
+            ("-- EOL\n", true),
+            ("x-- EOL\n", false),
+            ("x\n-- EOL\n\n", false),
+            ("x\n-- EOL \n", false),
+            ("x\n-- EOL\nx", false),
+            ("", false),
+        ] {
+            let mut log = io::Cursor::new(text);
+            assert_eq!(frame.check_end(&mut log).is_ok(), is_whole, "{text:?}");
+            assert_eq!(log.position(), 0);
+        }
+    }
+}

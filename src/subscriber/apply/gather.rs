@@ -1,7 +1,7 @@
 //! Changes are gathered until there are many, or until the next one must not be mixed with them. Pure.
 //!
 //! Changes of one table stay in their order. Those of several tables are taken apart only where nobody can see it: see
-//! [`Direct::may_move`]. Anything else ends what is gathered.
+//! [`Direct::may_move`]. Where one of them may not move, all stay in the order in which they came.
 
 use std::sync::Arc;
 
@@ -34,9 +34,9 @@ impl Group {
 /// What is gathered.
 #[derive(Default)]
 pub(super) struct Gathered {
-    /// Each table's groups in order.
+    /// Each table's groups in order; or, if they are fixed, those of all tables.
     tables: Vec<Vec<Group>>,
-    /// Whether all of them may be moved.
+    /// Whether one of them may not move.
     is_fixed: bool,
     bytes: usize,
 }
@@ -49,7 +49,7 @@ impl Gathered {
             [one] => one.first().is_some_and(|group| group.direct.key == direct.key),
             _ => false,
         };
-        self.bytes < ROOM && (is_alone || (!self.is_fixed && direct.may_move))
+        self.bytes < ROOM && (is_alone || self.is_fixed || direct.may_move)
     }
 
     /// Adds a change for which there is room.
@@ -74,8 +74,8 @@ impl Gathered {
     }
 
     /// All that is there, in the order in which it is to be made.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = Group> + use<> {
-        std::mem::take(self).tables.into_iter().flatten()
+    pub(super) fn take(&mut self) -> Vec<Group> {
+        std::mem::take(self).tables.into_iter().flatten().collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! How changes of one kind are made: directly, or by the trigger of `sl_log_archive`, which can do everything. Pure.
+//! How changes of one kind are made: directly, or by the trigger of `sl_log_archive`, which can do everything.
+//! It decides from what was read of the table; nothing is asked here.
 //!
 //! What is made directly must leave what the trigger would leave: `update only`, keys compared by `=`, generated columns
 //! left out, identity columns overridden.
@@ -27,6 +28,8 @@ pub(super) enum Plan {
 pub(super) struct Direct {
     /// What they do.
     pub(super) verb: Verb,
+    /// The same in words, for errors: `update hmi.m_45s`.
+    pub(super) action: String,
     /// The table.
     pub(super) series: Series,
     /// The table as rows spell it.
@@ -129,6 +132,7 @@ pub(super) fn plan(change: &Change, table: &SiteTable, only_ascii: bool, is_stri
             column.has_default && !column.is_generated && !set.iter().any(|given| given.name == column.name)
         });
     let key_numbers = change.set..change.names.len();
+    let series = Series::new(schema, name);
     Plan::Direct(Arc::new(Direct {
         verb: change.verb,
         may_move: !(table.has_references || table.has_family || fills),
@@ -136,7 +140,8 @@ pub(super) fn plan(change: &Change, table: &SiteTable, only_ascii: bool, is_stri
         keys: keys.iter().map(|column| text(column).to_owned()).collect(),
         spelled: keys.iter().map(|column| spelled(column)).collect(),
         types: columns.iter().map(|column| format!(" {}", column.of_type)).collect(),
-        series: Series::new(schema, name),
+        action: format!("{} {series}", verb(change.verb)),
+        series,
         key: change.series.clone(),
         single,
         copy,
@@ -149,6 +154,14 @@ fn columns<'t>(change: &Change, table: &'t SiteTable) -> Option<Vec<&'t SiteColu
     (0..change.names.len())
         .map(|at| table.columns.iter().find(|column| Some(column.name.as_slice()) == change.names.at(at)))
         .collect()
+}
+
+fn verb(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Insert => "insert into",
+        Verb::Update => "update",
+        Verb::Delete | Verb::Truncate => "delete from",
+    }
 }
 
 fn spelled(column: &SiteColumn) -> Spelled {

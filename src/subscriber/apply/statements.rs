@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::gather::Group;
 use super::plan::Direct;
 use crate::db::Session;
-use crate::db::site::{Literal, Statement, each, feed_copy, numbers, prepare};
+use crate::db::site::{Literal, Pipeline, Statement, feed_copy, numbers, prepare};
 use crate::error::Result;
 use crate::spelling::copy_text::escape;
 use crate::spelling::legacy::Verb;
@@ -21,6 +21,9 @@ const PIECE: usize = 256 << 10;
 /// Statements that stay prepared at most.
 const PREPARED: usize = 500;
 
+/// A change that met no row: the numbers of its group and of itself.
+pub(super) type Missed = (usize, usize);
+
 /// What has been prepared in a session.
 #[derive(Default)]
 pub(super) struct Statements(HashMap<String, Statement>);
@@ -31,21 +34,39 @@ impl Statements {
         self.0.clear();
     }
 
-    /// Makes the changes of a group, in order. Returns the numbers of those that met no row.
-    pub(super) async fn make(&mut self, session: &Session, group: &Group) -> Result<Vec<usize>> {
-        let direct = &group.direct;
-        match (&direct.copy, &direct.many) {
-            (Some(copy), _) if group.rows >= MANY => {
-                copy_in(session, copy, group).await?;
-                Ok(Vec::new())
+    /// Makes the changes of all groups, in order. Returns which met no row: the numbers of group and change.
+    pub(super) async fn make<'g>(
+        &mut self,
+        session: &'g Session,
+        groups: &'g [Group],
+    ) -> Result<Vec<Missed>> {
+        let mut pipeline = Pipeline::new(session);
+        let mut missed = Vec::new();
+        for (number, group) in groups.iter().enumerate() {
+            let direct = &group.direct;
+            match (&direct.copy, &direct.many) {
+                (Some(copy), _) if group.rows >= MANY => {
+                    missed.extend(answered(&mut pipeline, groups).await?);
+                    copy_in(session, copy, group).await?;
+                }
+                (_, Some(many)) if group.rows >= MANY => {
+                    missed.extend(self.many(session, many, (number, group), &mut pipeline).await?);
+                }
+                _ => self.singles(session, (number, group), 0..group.rows, &mut pipeline).await?,
             }
-            (_, Some(many)) if group.rows >= MANY => self.many(session, many, group).await,
-            _ => self.singles(session, group, 0..group.rows).await,
         }
+        missed.extend(answered(&mut pipeline, groups).await?);
+        Ok(missed)
     }
 
     /// One statement for as many changes as have different keys.
-    async fn many(&mut self, session: &Session, sql: &str, group: &Group) -> Result<Vec<usize>> {
+    async fn many<'g>(
+        &mut self,
+        session: &Session,
+        sql: &str,
+        (number, group): (usize, &'g Group),
+        pipeline: &mut Pipeline<'g, Missed>,
+    ) -> Result<Vec<Missed>> {
         let mut missed = Vec::new();
         let mut start = 0;
         while start < group.rows {
@@ -53,37 +74,47 @@ impl Statements {
             if end - start < MANY {
                 // Also where a key is spelled as no server spells it.
                 let end = end.max(start + 1);
-                missed.extend(self.singles(session, group, start..end).await?);
+                self.singles(session, (number, group), start..end, pipeline).await?;
                 start = end;
                 continue;
             }
             let arrays = arrays(group, start..end);
             let values: Vec<_> = arrays.iter().map(|array| Literal(Some(array))).collect();
-            let statement = self.prepared(session, sql, &group.direct).await?;
-            let found = numbers(session, &statement, &action(&group.direct), &values).await?;
+            pipeline.settle().await?;
+            let statement = self.prepared(session, sql, &group.direct, pipeline).await?;
+            let found = numbers(session, &statement, &group.direct.action, &values).await?;
             let found: HashSet<_> =
                 found.into_iter().filter_map(|number| usize::try_from(number).ok()).collect();
-            missed.extend((start..end).filter(|row| !found.contains(&(row - start + 1))));
+            let lost = (start..end).filter(|row| !found.contains(&(row - start + 1)));
+            missed.extend(lost.map(|row| (number, row)));
             start = end;
         }
         Ok(missed)
     }
 
-    /// A statement for each, on the way together.
-    async fn singles(
+    /// A statement for each.
+    async fn singles<'g>(
         &mut self,
         session: &Session,
-        group: &Group,
+        (number, group): (usize, &'g Group),
         rows: std::ops::Range<usize>,
-    ) -> Result<Vec<usize>> {
-        let statement = self.prepared(session, &group.direct.single, &group.direct).await?;
-        let values = rows.clone().map(|row| group.row(row).map(Literal).collect());
-        let changed = each(session, &statement, &action(&group.direct), values).await?;
-        let is_insert = group.direct.verb == Verb::Insert;
-        Ok(rows.zip(changed).filter(|(_, changed)| *changed == 0 && !is_insert).map(|(row, _)| row).collect())
+        pipeline: &mut Pipeline<'g, Missed>,
+    ) -> Result<()> {
+        let statement = self.prepared(session, &group.direct.single, &group.direct, pipeline).await?;
+        for row in rows {
+            let values = group.row(row).map(Literal).collect();
+            pipeline.send((number, row), &group.direct.action, statement.clone(), values).await?;
+        }
+        Ok(())
     }
 
-    async fn prepared(&mut self, session: &Session, sql: &str, direct: &Direct) -> Result<Statement> {
+    async fn prepared(
+        &mut self,
+        session: &Session,
+        sql: &str,
+        direct: &Direct,
+        pipeline: &mut Pipeline<'_, Missed>,
+    ) -> Result<Statement> {
         let key = format!("{sql};{}", direct.types);
         if let Some(statement) = self.0.get(&key) {
             return Ok(statement.clone());
@@ -91,10 +122,18 @@ impl Statements {
         if self.0.len() >= PREPARED {
             self.0.clear();
         }
+        pipeline.settle().await?;
         let statement = prepare(session, sql).await?;
         self.0.insert(key, statement.clone());
         Ok(statement)
     }
+}
+
+/// Waits for what is under way. Returns the updates and deletes that met no row.
+async fn answered(pipeline: &mut Pipeline<'_, Missed>, groups: &[Group]) -> Result<Vec<Missed>> {
+    let is_insert = |group: usize| groups.get(group).is_some_and(|group| group.direct.verb == Verb::Insert);
+    let all = pipeline.finish().await?.into_iter();
+    Ok(all.filter(|((group, _), rows)| *rows == 0 && !is_insert(*group)).map(|(missed, _)| missed).collect())
 }
 
 async fn copy_in(session: &Session, copy: &str, group: &Group) -> Result<()> {
@@ -159,13 +198,4 @@ fn arrays(group: &Group, rows: std::ops::Range<usize>) -> Vec<Vec<u8>> {
         array.push(b'}');
     }
     arrays
-}
-
-fn action(direct: &Direct) -> String {
-    let verb = match direct.verb {
-        Verb::Insert => "insert into",
-        Verb::Update => "update",
-        Verb::Delete | Verb::Truncate => "delete from",
-    };
-    format!("{verb} {}", direct.series)
 }
