@@ -5,12 +5,12 @@ use std::path::Path;
 use crate::pair::Pair;
 
 /// The tables of the golden cases, with every column that their logs name.
-const TABLES: &str = r#"
+const TABLES: &str = r"
     create schema hmi; create schema aia; create schema mdi;
     create table hmi.m_45s (recnum bigint, note text, a text, b text, c text, d text, e text, id int, data text, n text, t text, u text);
     create table aia.lev1 (recnum bigint, note text, a text, b text, c text, id int, data text);
     create sequence hmi.m_45s_seq; create sequence aia.lev1_seq;
-"#;
+";
 
 /// `site logs -> those that psql applies there`.
 #[test]

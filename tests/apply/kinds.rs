@@ -57,7 +57,10 @@ fn hostile_texts_stay_as_they_are() {
     assert_eq!(applied.drift, [""; 0]);
     assert_eq!(pair.query("select count(*) from t where v = id"), TEXTS.len().to_string());
     for (at, update) in updates.iter().enumerate() {
-        pair.applies(log("c", 3 + at as u64, false, &rows("c", &[update.clone()])).as_bytes(), 3 + at as u64);
+        pair.applies(
+            log("c", 3 + at as u64, false, &rows("c", std::slice::from_ref(update))).as_bytes(),
+            3 + at as u64,
+        );
     }
     let next = pair.next();
     let deletes: Vec<_> =

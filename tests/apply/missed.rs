@@ -95,8 +95,8 @@ fn a_connection_that_breaks_leaves_nothing() {
     }
     let mut applier = pair.second(OnDrift::Warn);
     let name = "slony1_log_2_00000000000000000001.sql".parse().unwrap();
-    let applied = pair.runtime().block_on(applier.apply(Cursor::new(text), name, Commit::Now)).unwrap();
-    assert_eq!(applied.rows, 60_000);
+    let done = pair.runtime().block_on(applier.apply(Cursor::new(text), name, Commit::Now)).unwrap();
+    assert_eq!(done.rows, 60_000);
 }
 
 /// Nobody waits for a log to its end: the next use of the session begins anew.

@@ -67,7 +67,7 @@ fn tables_that_see_each_other_keep_their_order() {
     );
     let mut all = Vec::new();
     for id in 0..20 {
-        let (id, before) = (id.to_string(), (id as i32 - 1).max(0).to_string());
+        let (id, before) = (id.to_string(), (id - 1).max(0).to_string());
         all.push(of("parent", "I", 0, &["id", &id, "v", "x"]));
         all.push(of("child", "I", 0, &["id", &id, "parent", &id, "up", &before]));
         all.push(of("free", "I", 0, &["id", &id, "v", "x"]));
@@ -119,7 +119,9 @@ fn tables_that_are_free_may_come_in_any_order() {
     assert_eq!(pair.applies(log("c", 1, false, &rows("c", &all)).as_bytes(), 1).rows, all.len() as u64);
     // One bad row among them, and nothing of the log is there.
     all.retain(|row| !row.contains("\tT\t"));
-    all.iter_mut().for_each(|row| *row = row.replace("{id,", "{id,9"));
+    for row in &mut all {
+        *row = row.replace("{id,", "{id,9");
+    }
     all.push(of("t0", "I", 0, &["id", "not a number"]));
     pair.apply(log("c", 2, false, &rows("c", &all)).as_bytes(), 2).unwrap_err();
 }

@@ -3,7 +3,7 @@
 use crate::log::{log, row, rows};
 use crate::pair::Pair;
 
-const TABLES: &str = r#"
+const TABLES: &str = r"
     create table a (id int primary key, u int unique, v text, w numeric(8,2));
     create table b (k text, l int, v char(4), w text[], primary key (k, l));
     create table c (id bigint generated always as identity primary key, v jsonb, twice int generated always as (length(v::text)) stored);
@@ -11,7 +11,7 @@ const TABLES: &str = r#"
     create table e (k numeric primary key, v timestamptz, unique (v));
     create index on a (v); create unique index on d ((a + 1)) where a > 90;
     alter table d add foreign key (id) references d (id) deferrable initially deferred;
-"#;
+";
 
 struct Random(u64);
 
@@ -28,10 +28,10 @@ impl Random {
         texts[self.below(texts.len())]
     }
 
-    fn value(&mut self, kind: &str) -> Option<String> {
+    fn value(&mut self, kind: &str) -> String {
         let texts: &[&str] = match kind {
             "text" => &["", "x", "it's", "a\tb", "\\", "\"", "{,}", "NULL", "null", "\n\\.\n", "é"],
-            "int" => return Some(self.below(60).to_string()),
+            "int" => return self.below(60).to_string(),
             "numeric" => &["1", "1.0", "1.00", "2.50", "-3", "0", "100.125"],
             "char" => &["a", "a   ", "ab", "", "abcd"],
             "array" => &["{}", "{a,b}", "{{a},{b}}", "{NULL,\"\\\"\"}"],
@@ -40,7 +40,7 @@ impl Random {
                 &["2020-01-01 00:00:00+00", "2020-01-01 01:00:00+01", "2021-05-05 05:05:05.5+00", "infinity"]
             }
         };
-        Some(self.of(texts).to_owned())
+        self.of(texts).to_owned()
     }
 
     /// Values of these columns, some NULL.
@@ -48,7 +48,7 @@ impl Random {
         let mut args = Vec::new();
         for (name, kind) in columns {
             let is_null = nulls && self.below(6) == 0;
-            args.extend([Some((*name).to_owned()), if is_null { None } else { self.value(kind) }]);
+            args.extend([Some((*name).to_owned()), (!is_null).then(|| self.value(kind))]);
         }
         args
     }
@@ -89,7 +89,7 @@ impl Random {
     /// Runs of changes of one kind, interleaved with those of other tables.
     fn log(&mut self) -> Vec<String> {
         let mut all = Vec::new();
-        for _ in 0..1 + self.below(8) {
+        for _ in 0..=self.below(8) {
             let (table, other) = (self.below(5), self.below(5));
             let command = self.below(3);
             let mixed = self.below(3);
