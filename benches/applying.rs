@@ -91,7 +91,7 @@ fn insert(table: usize, id: usize) -> String {
         ("sunum", text(id * 7)),
         ("t_rec", Some(format!("{}.5", 1_000_000_000 + id * 45))),
         ("quality", text(id % 3)),
-        ("camera", if id % 5 == 0 { None } else { text(1) }),
+        ("camera", if id.is_multiple_of(5) { None } else { text(1) }),
         ("datamean", Some(format!("{}.25", id / 3))),
         ("wavelnth", Some(format!("w{}", id % 10))),
         ("history", Some(format!("reprocessed, {id} \"times\""))),
@@ -182,9 +182,8 @@ fn apply(pair: &Pair, files: &[PathBuf]) -> f64 {
     for (at, file) in files.iter().enumerate() {
         let name = file.file_name().unwrap().to_str().unwrap().parse().unwrap();
         let commit = if at + 1 == files.len() { Commit::Now } else { Commit::Soon };
-        let applied =
-            pair.runtime().block_on(applier.apply(File::open(file).unwrap(), name, commit)).unwrap();
-        assert_eq!(applied.drifted, 0);
+        let done = pair.runtime().block_on(applier.apply(File::open(file).unwrap(), name, commit)).unwrap();
+        assert_eq!(done.drifted, 0);
     }
     begun.elapsed().as_secs_f64()
 }

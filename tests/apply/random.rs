@@ -13,6 +13,9 @@ const TABLES: &str = r"
     alter table d add foreign key (id) references d (id) deferrable initially deferred;
 ";
 
+/// Columns with the kinds of their values.
+type Columns = &'static [(&'static str, &'static str)];
+
 struct Random(u64);
 
 impl Random {
@@ -44,7 +47,7 @@ impl Random {
     }
 
     /// Values of these columns, some NULL.
-    fn values(&mut self, columns: &[(&str, &str)], nulls: bool) -> Vec<Option<String>> {
+    fn values(&mut self, columns: Columns, nulls: bool) -> Vec<Option<String>> {
         let mut args = Vec::new();
         for (name, kind) in columns {
             let is_null = nulls && self.below(6) == 0;
@@ -54,7 +57,7 @@ impl Random {
     }
 
     fn change(&mut self, table: usize, command: usize) -> String {
-        let (table, keys, columns): (&str, &[(&str, &str)], &[(&str, &str)]) = [
+        let (table, keys, columns): (&str, Columns, Columns) = [
             ("a", &[("id", "int")][..], &[("u", "int"), ("v", "text"), ("w", "numeric")][..]),
             ("b", &[("k", "text"), ("l", "int")], &[("v", "char"), ("w", "array")]),
             ("c", &[("id", "int")], &[("v", "json")]),
