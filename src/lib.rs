@@ -5,6 +5,8 @@
 //! archive      -> statements -> routes  -> site logs -> (subscriber fetches)
 //! ```
 //!
+//! [`subscriber`] is the other end: the tools of a remote site.
+//!
 //! The rooms in reading order; ARCHITECTURE.md says who may import whom.
 
 pub mod model;
@@ -20,6 +22,7 @@ mod settings;
 pub mod db;
 pub mod disk;
 pub mod ground;
+pub mod transport;
 
 pub mod logs;
 pub mod subscription;
@@ -29,4 +32,3 @@ pub mod args;
 pub mod daemon;
 
 pub mod subscriber;
-pub mod transport;

@@ -204,6 +204,11 @@ impl SiteConfig {
         self.logs_dir.join(format!(".{}", self.node))
     }
 
+    /// The file that says whose logs the site has followed so far.
+    pub fn followed_node(&self) -> PathBuf {
+        self.work_dir.join("slony_node")
+    }
+
     /// The die file: while it is there, nothing is ingested. Its name is that of the deployed tools.
     pub fn die_file(&self) -> PathBuf {
         self.ingestion_dir.join(format!("get_slony_logs.{}.die", self.node))

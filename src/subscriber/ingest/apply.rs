@@ -156,7 +156,7 @@ impl Ingester {
     /// Notes whose logs are followed.
     fn remember(&mut self, node: SlonyNode) -> Result<()> {
         if self.followed != Some(node) {
-            disk::write(&self.config.work_dir.join("slony_node"), format!("{node}\n").as_bytes())?;
+            disk::write(&self.config.followed_node(), format!("{node}\n").as_bytes())?;
             self.followed = Some(node);
         }
         Ok(())

@@ -277,7 +277,7 @@ fn unsubscribed() -> Error {
 
 /// The Slony node that was followed so far.
 fn followed(config: &SiteConfig) -> Result<Option<SlonyNode>> {
-    let path = config.work_dir.join("slony_node");
+    let path = config.followed_node();
     let Some(bytes) = disk::read_optional(&path)? else { return Ok(None) };
     let number = read_counter(&bytes).map_err(|source| Error::Malformed { path, source })?;
     Ok(u32::try_from(number.value()).ok().map(SlonyNode))

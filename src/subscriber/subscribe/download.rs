@@ -100,8 +100,10 @@ impl Download<'_> {
         progress.bytes(here);
         let told = |count: u64| progress.bytes(count - last.swap(count, Ordering::Relaxed).min(count));
         let fetched = self.host.fetch(&self.at(name), here, bytes - here, part, &told).await?;
-        if fetched.is_some() {
-            tracing::info!(bytes, resumed_at = here, "fetched {name}");
+        match fetched {
+            Some(_) if here > 0 => tracing::info!(bytes, "fetched the rest of {name}, from byte {here} on"),
+            Some(_) => tracing::info!(bytes, "fetched {name}"),
+            None => {}
         }
         fetched.map(drop).ok_or_else(|| self.missing(name))
     }

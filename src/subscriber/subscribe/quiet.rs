@@ -83,9 +83,9 @@ async fn wait(config: &SiteConfig) -> Result<Lock> {
     let mut is_told = false;
     loop {
         match Ingester::lock(config) {
-            Err(Error::Busy(who)) if begun.elapsed() < config.patience => {
+            Err(Error::Busy(_)) if begun.elapsed() < config.patience => {
                 if !is_told {
-                    tracing::info!("waiting for get_slony_logs to finish its log: {who}");
+                    tracing::info!("waiting for get_slony_logs to finish its log");
                     is_told = true;
                 }
                 tokio::time::sleep(PAUSE).await;

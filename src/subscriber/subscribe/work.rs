@@ -135,14 +135,18 @@ impl Work<'_> {
     }
 
     async fn send(&mut self) -> Result<()> {
+        if self.record.is_new_site {
+            // Whose logs an earlier site of this directory has followed is nothing to this one.
+            disk::remove(&self.config.followed_node())?;
+        }
         disk::remove_all_of(&self.sql_directory)?;
         self.server.ask(self.record.stem, &self.record.request).await?;
         let list = self.record.list();
-        tracing::info!(
-            "asked to subscribe to {} and to unsubscribe {} series",
-            list.subscribe.len(),
-            list.unsubscribe.len()
-        );
+        for (verb, series) in [("subscribe", &list.subscribe), ("unsubscribe", &list.unsubscribe)] {
+            if !series.is_empty() {
+                tracing::info!("asked to {verb} {}", listed(series));
+            }
+        }
         self.note(Phase::Sent)
     }
 
