@@ -136,7 +136,7 @@ fn unquoted(value: &str) -> &str {
     inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
 
-/// Words between commas and white space.
+/// Words between commas and white space. Those of a command are parted by white space alone.
 pub(crate) fn words(text: &str) -> Vec<String> {
     text.split([',', ' ', '\t']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

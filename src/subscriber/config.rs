@@ -168,7 +168,7 @@ impl SiteConfig {
                 name: read.given("webdb_ip"),
                 port: read.optional("webdb_port"),
                 user: read.given("webdb_user"),
-                ssh: words(&read.text("ssh_cmd")),
+                ssh: command(&read.text("ssh_cmd")),
             },
             triggerdir: directory(read, "webdb_dir"),
             site_logs: directory(read, "rmt_slony_dir"),
@@ -189,7 +189,7 @@ impl SiteConfig {
             on_drift: read.choice("on_drift", DRIFT, OnDrift::Warn),
             keep_logs: Some(read.days("keep_logs")).filter(|keep| !keep.is_zero()),
             bundle_after: read.number("bundle_after"),
-            on_error: words(&read.text("on_error")),
+            on_error: command(&read.text("on_error")),
             email_list: words(&read.text("email_list")),
             node,
             cluster,
@@ -213,6 +213,11 @@ impl SiteConfig {
     pub fn die_file(&self) -> PathBuf {
         self.ingestion_dir.join(format!("get_slony_logs.{}.die", self.node))
     }
+}
+
+/// The words of a command; a comma belongs to its word, as in `ssh -J one,two`.
+fn command(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
 }
 
 /// A directory at the server, without a last slash.
@@ -264,6 +269,15 @@ mod tests {
             assert_eq!(config.logs_dir, bin.join("node1/logs"));
             assert_eq!((config.keep_logs, config.on_error.len()), (None, 0));
         }
+    }
+
+    #[test]
+    fn the_words_of_a_command_are_parted_by_white_space_alone() {
+        let text = format!("{DOCUMENT}ssh_cmd ssh -J one,two  -4\non_error=/bin/tell a,b\n");
+        let (config, faults) = read(&text);
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(config.host.ssh, ["ssh", "-J", "one,two", "-4"]);
+        assert_eq!(config.on_error, ["/bin/tell", "a,b"]);
     }
 
     #[test]
