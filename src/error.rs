@@ -139,7 +139,9 @@ impl Error {
     pub fn is_forbidden(&self) -> bool {
         match self {
             Self::Forbidden { .. } => true,
-            Self::Disk { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            Self::Disk { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+            }
             _ => false,
         }
     }

@@ -179,7 +179,11 @@ pub(super) async fn put(line: &Line, path: &str, bytes: &[u8]) -> Result<(), Fau
         // One that was left over. It goes, so that a link that somebody has put there is not written through.
         Err(Fault::Failed(_)) => {
             remove(line, &hidden).await?;
-            Handle::file(line, &hidden, fresh).await?
+            // SFTP knows no word for a file system that is mounted to be read only.
+            Handle::file(line, &hidden, fresh).await.map_err(|fault| match fault {
+                Fault::Failed(said) => Fault::Forbidden(said),
+                fault => fault,
+            })?
         }
         opened => opened?,
     };
