@@ -1,7 +1,9 @@
 //! `--follow`: it goes on by itself.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
@@ -28,6 +30,45 @@ fn it_follows_until_it_is_told_to_stop() {
     desk.wait_for_state(&service, &Desk::all_up_to(12));
     service.stop(Signal::INT);
     assert_eq!(desk.read("site_logs/nso/slony_counter.txt"), "12\n");
+}
+
+#[test]
+fn while_it_rests_others_may_ingest() {
+    let desk = Desk::new("interval=600\n");
+    desk.publish([8]);
+    let service = desk.follow();
+    desk.wait_for_state(&service, &Desk::all_up_to(8));
+    // It does not sleep until the next look is due.
+    fs::write(desk.die_file(), "").unwrap();
+    service.wait_for("ingestion rests while the die file is there");
+    let lock = fs::File::open(desk.at("work/ingest.lock")).unwrap();
+    lock.try_lock().expect("the lock was let go");
+    desk.publish([9]);
+    fs::remove_file(desk.die_file()).unwrap();
+    assert_eq!(desk.state(), Desk::all_up_to(8), "another ingests");
+    drop(lock);
+    desk.wait_for_state(&service, &Desk::all_up_to(9));
+    service.stop(Signal::TERM);
+}
+
+#[test]
+fn told_to_stop_while_a_table_is_locked_it_ends() {
+    let desk = Desk::new("");
+    let mut psql = server().psql(desk.database(), "postgres");
+    let mut other = psql.arg("-q").stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = other.stdin.take().unwrap();
+    writeln!(input, "begin; lock table aia.l in access exclusive mode;").unwrap();
+    desk.publish([8]);
+    let service = desk.follow();
+    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    crate::support::wait::until("a lock to be waited for", crate::desk::LIMIT, || {
+        (desk.query(waits) == "1").then_some(())
+    });
+    service.stop(Signal::TERM);
+    drop(input);
+    other.wait().unwrap();
+    desk.catches_up();
+    assert_eq!(desk.state(), Desk::all_up_to(8));
 }
 
 #[test]

@@ -51,13 +51,21 @@ pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &Cancellation
                 tracing::info!(die_file = %die_file.display(), "ingestion rests while the die file is there");
             }
             service.let_go();
-            rest(stop, GLANCE, config).await;
+            rest(stop, GLANCE, config, true).await;
             continue;
         }
-        let Some(lock) = service.hold()? else {
+        let lock = match service.hold() {
+            Ok(Some(lock)) => lock,
             // Who put the die file there is about to end.
-            rest(stop, GLANCE, config).await;
-            continue;
+            Ok(None) => {
+                rest(stop, GLANCE, config, false).await;
+                continue;
+            }
+            Err(error) => {
+                trouble = trouble.met(config, &error, service.place).await;
+                rest(stop, trouble.pause(config.interval), config, false).await;
+                continue;
+            }
         };
         if std::mem::take(&mut is_quiet) {
             tracing::info!("the die file is gone: ingestion goes on");
@@ -66,12 +74,12 @@ pub(super) async fn follow(config: &SiteConfig, host: &Host, stop: &Cancellation
             // The die file has come, or the signal: the loop sees it.
             Ok(()) | Err(Error::Busy(_) | Error::Cancelled) => {
                 trouble = trouble.over();
-                rest(stop, config.interval, config).await;
+                rest(stop, config.interval, config, false).await;
             }
             Err(error @ Error::Fatal(_)) => return Err(error),
             Err(error) => {
                 trouble = trouble.met(config, &error, service.place).await;
-                rest(stop, trouble.pause(config.interval), config).await;
+                rest(stop, trouble.pause(config.interval), config, false).await;
             }
         }
     }
@@ -105,18 +113,19 @@ impl Service<'_> {
         let looked = attempt(&mut ingester, self.config, self.host, self.stop).await;
         match looked {
             Ok(()) => self.ingester = Some(ingester),
-            Err(_) => self.place = ingester.place().await.ok().flatten().or(self.place),
+            // The session may be in the middle of something that lasts.
+            Err(Error::Cancelled) => {}
+            Err(_) => self.place = ingester.last_place().await.or(self.place),
         }
         looked
     }
 }
 
-/// Rests until the time is over, the die file comes or goes, or the service is to stop.
-async fn rest(stop: &CancellationToken, pause: Duration, config: &SiteConfig) {
+/// Rests until the time is over, the die file comes (or goes, if it `is_there`), or the service is to stop.
+async fn rest(stop: &CancellationToken, pause: Duration, config: &SiteConfig, is_there: bool) {
     let die_file = config.die_file();
-    let before = disk::exists(&die_file);
     let until = Instant::now() + pause;
-    while Instant::now() < until && disk::exists(&die_file) == before {
+    while Instant::now() < until && disk::exists(&die_file) == is_there {
         let left = until.saturating_duration_since(Instant::now());
         tokio::select! {
             () = stop.cancelled() => return,

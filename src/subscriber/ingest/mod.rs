@@ -34,6 +34,9 @@ const APPLICATION: &str = "get_slony_logs";
 /// How often a listing that cannot be true is asked for again: a log may be bundled between two looks.
 const DOUBTS: u32 = 2;
 
+/// How long the database may take for an answer that only a message wants.
+const SOON: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Holds the ingestion lock and a session with the site's database.
 pub struct Ingester {
     config: SiteConfig,
@@ -122,6 +125,11 @@ impl Ingester {
     /// The last log that was applied; `None`: this database has no place in the stream.
     pub async fn place(&self) -> Result<Option<Counter>> {
         self.database().place().await
+    }
+
+    /// The same for a message about a failure: what does not come soon is left out.
+    async fn last_place(&self) -> Option<Counter> {
+        tokio::time::timeout(SOON, self.place()).await.ok()?.ok().flatten()
     }
 
     /// Applies what the server has, in order, up to `until` (`None`: whatever is there), and acknowledges it. `goes_on` is

@@ -44,8 +44,9 @@ async fn once(config: &SiteConfig, host: &Host, stop: &CancellationToken) -> Res
         check_die_file(config)?;
         let mut ingester = Ingester::start(config).await?;
         let ended = attempt(&mut ingester, config, host, stop).await;
-        if ended.is_err() {
-            place = ingester.place().await.ok().flatten();
+        // After the signal the session may be in the middle of something that lasts.
+        if ended.as_ref().is_err_and(|error| !matches!(error, Error::Cancelled)) {
+            place = ingester.last_place().await;
         }
         ended
     }
