@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ::config::{Environment, Map, Source, Value, ValueKind};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::protocol::key_value;
 
 /// The keys that a configuration may have.
@@ -28,7 +28,8 @@ impl Keys {
     /// Reads a file and the environment, and checks what they say. All faults are reported together, each with its
     /// place.
     pub(crate) fn load<T>(&self, path: &Path, check: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T> {
-        let text = std::fs::read_to_string(path).context("read", path)?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::Fatal(format!("read the configuration `{}`: {error}", path.display())))?;
         let (checked, faults) = self.check(&text, None, check)?;
         if faults.is_empty() {
             return Ok(checked);

@@ -151,7 +151,7 @@ impl SiteConfig {
         }
         let node: Node = read.text("node").parse().unwrap_or_else(|fault: NodeFault| {
             if read.given("node").is_some() {
-                read.fault("node", &format!("is no name of a node: {fault}"));
+                read.fault("node", &format!("is not understood: {fault}"));
             }
             "nobody".parse().expect("a plain word is a node name")
         });
