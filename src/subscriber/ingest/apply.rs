@@ -131,9 +131,7 @@ impl Ingester {
             }
         };
         self.remember(name.node)?;
-        self.done.logs += 1;
-        self.done.rows += applied.rows;
-        self.done.drift += applied.drift.len() as u64;
+        self.done.add(&applied);
         progress.rows(applied.rows);
         for drift in &applied.drift {
             tracing::warn!(counter = %name.counter, "{drift}");
