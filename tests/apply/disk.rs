@@ -47,3 +47,19 @@ fn a_commit_is_waited_for_whatever_the_role_says() {
         assert_eq!(pair.query(&waited), format!("off {expected}"), "{own}");
     }
 }
+
+/// What cannot be put on disk leaves no transaction open.
+#[test]
+fn a_session_that_could_not_harden_goes_on() {
+    let pair = Pair::new("c", "create table t (id int primary key)");
+    let mut applier = pair.second(OnDrift::Warn);
+    apply(&pair, &mut applier, 1, Commit::Soon);
+    let tracking = "\"_c\".sl_archive_tracking";
+    pair.own(&format!("alter table {tracking} add constraint never check (at_counter is null) not valid"));
+    let failed = pair.runtime().block_on(applier.database().harden());
+    assert!(failed.unwrap_err().chain().contains("put the logs' transactions on disk"));
+    pair.own(&format!("alter table {tracking} drop constraint never"));
+    apply(&pair, &mut applier, 2, Commit::Soon);
+    pair.runtime().block_on(applier.database().harden()).unwrap();
+    assert_eq!(pair.query("select count(*) from t"), "2");
+}

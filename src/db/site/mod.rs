@@ -86,6 +86,11 @@ impl SiteDatabase {
              update {}.sl_archive_tracking set at_applied = at_applied; commit",
             self.schema()
         );
-        self.session.client().batch_execute(&sql).await.tried("put the logs' transactions on disk")
+        let hardened = self.session.client().batch_execute(&sql).await;
+        if hardened.is_err() {
+            // What went wrong first is what counts; the session must not stay in the transaction.
+            drop(roll_back(&self.session).await);
+        }
+        hardened.tried("put the logs' transactions on disk")
     }
 }
