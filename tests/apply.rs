@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "apply/disk.rs"]
+mod disk;
 #[path = "apply/golden.rs"]
 mod golden;
 #[path = "apply/kinds.rs"]

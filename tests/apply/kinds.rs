@@ -99,6 +99,8 @@ const COLUMNS: &[(&str, &str, [Option<&str>; 2])] = &[
     ("x", "positive", [Some("1"), Some("2")]),
     ("y", "pair", [Some("(1,\"a,b\")"), Some("(,)")]),
     ("z", "pair[]", [Some("{\"(1,a)\",\"(2,\\\"b c\\\")\"}"), Some("{}")]),
+    ("box", "box", [Some("(2,3),(0,1)"), Some("(1,1),(0,0)")]),
+    ("boxes", "box[]", [Some("{(2,3),(0,1);(1,1),(0,0)}"), Some("{}")]),
     ("We\"ird,C{o}l\\", "text", [Some("x"), Some("")]),
     ("K ey", "xml", [Some("<a>&amp;</a>"), None]),
     ("é", "name", [Some("é"), Some("x")]),

@@ -22,10 +22,12 @@ use crate::error::{Result, Tried};
 use crate::model::{Counter, quote_identifier};
 
 /// What a session must not inherit. Unlike at the data centre, the search path stays: the site's triggers, defaults and
-/// types want it.
+/// types want it. A commit is waited for unless we say otherwise; whoever waits for more (`remote_apply`) goes on to.
 const SETTINGS: &str = "\
     set client_encoding = 'UTF8'; set standard_conforming_strings = on; set statement_timeout = 0; \
-    set idle_in_transaction_session_timeout = 0; set client_min_messages = warning";
+    set idle_in_transaction_session_timeout = 0; set client_min_messages = warning; \
+    select pg_catalog.set_config('synchronous_commit', 'on', false) \
+        where pg_catalog.current_setting('synchronous_commit') = 'off'";
 
 /// A session with the database of a remote site.
 pub struct SiteDatabase {
@@ -84,6 +86,11 @@ impl SiteDatabase {
              update {}.sl_archive_tracking set at_applied = at_applied; commit",
             self.schema()
         );
-        self.session.client().batch_execute(&sql).await.tried("put the logs' transactions on disk")
+        let hardened = self.session.client().batch_execute(&sql).await;
+        if hardened.is_err() {
+            // What went wrong first is what counts; the session must not stay in the transaction.
+            drop(roll_back(&self.session).await);
+        }
+        hardened.tried("put the logs' transactions on disk")
     }
 }

@@ -36,7 +36,8 @@ pub struct SiteColumn {
     pub name: Vec<u8>,
     /// The number of its type.
     pub of_type: u32,
-    /// The array type for SQL, if arrays of it stand for columns of values one to one.
+    /// The array type for SQL, if arrays of it stand for columns of values one to one and a comma parts them: boxes are
+    /// parted by something else.
     pub array: Option<String>,
     /// It computes itself.
     pub is_generated: bool,
@@ -105,7 +106,7 @@ fn query(since_12: bool) -> String {
         ", {trigger} not t.tgisinternal), {trigger} t.tgtype & 3 = 3), {trigger} t.tgisinternal), \
          {index} (i.indisexclusion or i.indisunique and (i.indexprs is not null or i.indpred is not null))), \
          pg_catalog.convert_to(a.attname::text, 'UTF8'), a.atttypid, \
-         case when y.typtype in ('b', 'e', 'r') and y.typarray <> 0 then \
+         case when y.typtype in ('b', 'e', 'r') and y.typarray <> 0 and y.typdelim = ',' then \
              pg_catalog.convert_to(pg_catalog.format_type(y.typarray, -1), 'UTF8') end, \
          {generated}, a.attidentity = 'a', a.atthasdef or a.attidentity <> '', \
          {index} i.indisunique and a.attnum = any (i.indkey)), {CANONICAL} \

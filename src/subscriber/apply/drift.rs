@@ -12,7 +12,7 @@ const DESCRIBED: usize = 20;
 #[derive(Default)]
 pub(super) struct Drift {
     pub(super) count: u64,
-    pub(super) said: Vec<String>,
+    said: Vec<String>,
 }
 
 impl Drift {
@@ -22,6 +22,15 @@ impl Drift {
         if self.said.len() < DESCRIBED {
             self.said.push(describe());
         }
+    }
+
+    /// The first of them in words, and how many more there are.
+    pub(super) fn told(mut self) -> Vec<String> {
+        let more = self.count - self.said.len() as u64;
+        if more > 0 {
+            self.said.push(format!("and {more} more changes that met no row"));
+        }
+        self.said
     }
 }
 

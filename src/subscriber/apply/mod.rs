@@ -49,7 +49,7 @@ pub struct Applied {
     pub rows: u64,
     /// Changes that met no row.
     pub drifted: u64,
-    /// The first twenty of them, each in words.
+    /// The first twenty of them, each in words; then how many more there are.
     pub drift: Vec<String>,
 }
 
@@ -128,7 +128,7 @@ impl Applier {
         self.is_touched |= is_touched;
         frame.close(text)?;
         transaction.commit(self.database.session()).await?;
-        Ok(Applied { rows: count, drifted: drift.count, drift: drift.said })
+        Ok(Applied { rows: count, drifted: drift.count, drift: drift.told() })
     }
 
     /// The offline objects of the site. They are looked for once where the log calls those that it needs by itself.

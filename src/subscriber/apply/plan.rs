@@ -32,8 +32,6 @@ pub(super) struct Direct {
     pub(super) action: String,
     /// The table.
     pub(super) series: Series,
-    /// The table as rows spell it.
-    pub(super) key: Vec<u8>,
     /// Which values of a change are sent: those to set, then those of the key.
     pub(super) kept: Vec<usize>,
     /// The names of the key columns.
@@ -142,7 +140,6 @@ pub(super) fn plan(change: &Change, table: &SiteTable, only_ascii: bool, is_stri
         types: columns.iter().map(|column| format!(" {}", column.of_type)).collect(),
         action: format!("{} {series}", verb(change.verb)),
         series,
-        key: change.series.clone(),
         single,
         copy,
         many,

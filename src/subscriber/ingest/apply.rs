@@ -131,9 +131,7 @@ impl Ingester {
             }
         };
         self.remember(name.node)?;
-        self.done.logs += 1;
-        self.done.rows += applied.rows;
-        self.done.drift += applied.drift.len() as u64;
+        self.done.add(&applied);
         progress.rows(applied.rows);
         for drift in &applied.drift {
             tracing::warn!(counter = %name.counter, "{drift}");
@@ -164,16 +162,44 @@ impl Ingester {
 }
 
 /// What the database says against a log's own content, nothing but a person can change. Everything else may pass: no
-/// connection, no room, a lock.
+/// connection, no room, a lock, a server that is not well.
 fn refusal(error: Error, name: &str) -> Error {
     let Error::Database { source, .. } = &error else { return error };
-    let passes =
-        |code: &str| ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class));
     match source.as_db_error() {
         Some(said) if !passes(said.code().code()) => Error::Stopped(format!(
             "the database does not take site log {name}: {}: it is not applied, and nothing after it",
             error.chain()
         )),
         _ => error,
+    }
+}
+
+/// Whether what the server says may pass, by its code.
+fn passes(code: &str) -> bool {
+    ["08", "25", "40", "53", "55", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passes;
+
+    #[test]
+    fn some_refusals_pass() {
+        for (code, expected) in [
+            ("08006", true),
+            ("25P02", true),
+            ("40P01", true),
+            ("53100", true),
+            ("55P03", true),
+            ("57P01", true),
+            ("58030", true),
+            ("XX000", true),
+            ("22P02", false),
+            ("23503", false),
+            ("42P01", false),
+            ("P0001", false),
+        ] {
+            assert_eq!(passes(code), expected, "{code}");
+        }
     }
 }

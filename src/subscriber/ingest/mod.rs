@@ -20,7 +20,7 @@ use offer::Offer;
 
 pub use run::run;
 
-use super::{Applier, Progress, SiteConfig};
+use super::{Applied, Applier, Progress, SiteConfig};
 use crate::db::site::SiteDatabase;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
@@ -61,6 +61,16 @@ pub struct Done {
     pub rows: u64,
     /// Changes that met no row.
     pub drift: u64,
+}
+
+impl Done {
+    /// One more log.
+    fn add(&mut self, applied: &Applied) {
+        self.logs += 1;
+        self.rows += applied.rows;
+        // Not only those that are described.
+        self.drift += applied.drifted;
+    }
 }
 
 /// Where a catching up ended.
@@ -289,4 +299,17 @@ fn followed(config: &SiteConfig) -> Result<Option<SlonyNode>> {
     let Some(bytes) = disk::read_optional(&path)? else { return Ok(None) };
     let number = read_counter(&bytes).map_err(|source| Error::Malformed { path, source })?;
     Ok(u32::try_from(number.value()).ok().map(SlonyNode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_drift_is_counted() {
+        let mut done = Done::default();
+        done.add(&Applied { rows: 60, drifted: 50, drift: vec![String::new(); 21] });
+        done.add(&Applied { rows: 1, drifted: 0, drift: Vec::new() });
+        assert_eq!(done, Done { logs: 2, rows: 61, drift: 50 });
+    }
 }
