@@ -74,6 +74,11 @@ impl<R: Read> SqlText<R> {
         self.backslash = Backslash::Escapes;
     }
 
+    /// From here on a backslash in a plain literal is a byte as any other: `standard_conforming_strings` is on.
+    pub fn take_backslashes_as_plain(&mut self) {
+        self.backslash = Backslash::Plain;
+    }
+
     /// The line in which the next part begins, from 1.
     pub fn line(&self) -> u64 {
         self.line
@@ -124,9 +129,7 @@ impl<R: Read> SqlText<R> {
                 _ => match statement_end::find_with(rest, self.backslash) {
                     End::Behind(length) => Some(length),
                     End::NotYet => None,
-                    End::Unknown(_) => {
-                        return Err(self.fault("a backslash before a quote in a plain literal").into());
-                    }
+                    End::Unknown(_) => return Err(self.fault(self.backslash_fault()).into()),
                 },
             };
             match (end, rest.first().copied()) {
@@ -187,6 +190,13 @@ impl<R: Read> SqlText<R> {
             }
         }
         Ok(true)
+    }
+
+    fn backslash_fault(&self) -> &'static str {
+        match self.backslash {
+            Backslash::Plain => "a literal E'...' that may go on behind it",
+            Backslash::Unknown | Backslash::Escapes => "a backslash before a quote in a plain literal",
+        }
     }
 
     fn fault(&self, what: &str) -> ArchiveFault {
@@ -267,6 +277,22 @@ mod tests {
                 "comment -- EOL",
             ]
         );
+    }
+
+    #[test]
+    fn a_backslash_is_what_the_reader_says() {
+        let text = "select '\\';\n-- ';\n";
+        let read = |tell: fn(&mut SqlText<&[u8]>)| {
+            let mut reader = SqlText::new(text.as_bytes());
+            tell(&mut reader);
+            match reader.part() {
+                Ok(Some(Part::Statement(statement))) => String::from_utf8_lossy(statement).into_owned(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(read(SqlText::take_backslashes_as_plain), "select '\\';");
+        assert_eq!(read(SqlText::escape_backslashes), "select '\\';\n-- ';");
+        assert!(read(|_| ()).contains("a backslash before a quote"));
     }
 
     #[test]

@@ -165,6 +165,12 @@ fn sql_that_is_not_what_was_said_is_refused() {
         ("size", long.as_str(), "file nso.subscribe_series.sql 9 00ff", "is not what `.sqldone` says of it"),
         ("command", "\\! touch /tmp/never\n", "LINE", "a command of psql"),
         ("rollback", "select 1;\nrollback;\ncreate table x (i int);", "LINE", "a statement that ends the"),
+        (
+            "reword",
+            "reset all;\n",
+            "LINE",
+            "line 1: a statement that would turn `standard_conforming_strings` off",
+        ),
         ("nothing", "select 1;\n", "LINE", "does not make hand.a"),
         ("half", "create table hand", "LINE", "ends within a statement"),
     ] {

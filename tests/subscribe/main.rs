@@ -38,7 +38,10 @@ fn cluster() -> &'static Cluster {
         }
         schema += "create type faults.mood as enum ('well', 'ill');\n\
                    create table faults.typed (recnum bigint primary key, mood faults.mood);\n";
-        seed += "insert into faults.typed values (1, 'well');\n";
+        schema += "create table flow.slashed (recnum bigint primary key, p text default '\\' check (strpos(p, '\\') = 0));\n\
+                   comment on table flow.slashed is 'ends in \\';\n\
+                   comment on column flow.slashed.p is '\\''; drop table flow.a; --';\n";
+        seed += "insert into faults.typed values (1, 'well'); insert into flow.slashed values (1, 'x');\n";
         Cluster::start(&schema, &seed, SUBJECTS)
     })
 }
