@@ -210,6 +210,23 @@ fn a_failure_is_told_by_the_hook_and_an_operators_die_file_stays() {
 }
 
 #[test]
+fn what_others_have_beside_the_die_file_stays() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    fs::create_dir(client.at("bin/.tmp-other")).unwrap();
+    fs::write(client.at("bin/.tmp-other/file"), "theirs").unwrap();
+    fs::write(client.at("bin/.tmp-file"), "theirs").unwrap();
+    // What a run has left that was killed while it wrote.
+    fs::create_dir_all(client.work(".tmp-half")).unwrap();
+    fs::write(client.die_file(), "put here by subscribe_se").unwrap();
+    client.subscribe("faults.b subscribe", &[]).is(0, "", &client);
+    assert!(!client.die_file().exists());
+    assert_eq!(fs::read_to_string(client.at("bin/.tmp-other/file")).unwrap(), "theirs");
+    assert_eq!(fs::read_to_string(client.at("bin/.tmp-file")).unwrap(), "theirs");
+    assert!(!client.work(".tmp-half").exists(), "what is ours is cleared");
+}
+
+#[test]
 fn a_running_ingester_is_waited_for() {
     let station = Station::started(cluster(), "");
     let client = Client::new(&station, "nso", "");
