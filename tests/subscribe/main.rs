@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod anew;
 mod client;
 mod deployed;
 mod faults;
@@ -18,7 +19,7 @@ use std::sync::OnceLock;
 use support::Cluster;
 
 /// One schema for each subject, with the series `a`, `b` and `c` in it.
-const SUBJECTS: &[&str] = &["flow", "faults", "killed", "leave", "deployed"];
+const SUBJECTS: &[&str] = &["flow", "faults", "killed", "leave", "deployed", "anew"];
 
 const SHAPE: &str = "(recnum bigint primary key, t_rec timestamptz, quality int, note text)";
 

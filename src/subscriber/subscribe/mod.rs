@@ -8,6 +8,7 @@ mod decide;
 mod download;
 mod leave;
 mod list;
+mod place;
 mod prepare;
 mod quiet;
 mod record;
