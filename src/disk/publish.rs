@@ -36,15 +36,15 @@ pub fn write_new(path: &Path, bytes: &[u8], scratch: &Path) -> Result<bool> {
     let mode = Permissions::from_mode(READABLE);
     file.as_file().set_permissions(mode).context("set the mode of", file.path())?;
     file.as_file().sync_all().context("sync", file.path())?;
-    let made = match fs::hard_link(file.path(), path) {
+    let created = match fs::hard_link(file.path(), path) {
         Err(error) if matches!(error.raw_os_error(), Some(code) if is_link_refusal(code)) => {
             File::create_new(path).and_then(|mut file| file.write_all(bytes))
         }
         linked => linked,
     };
-    match made {
+    match created {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        made => made.map(|()| true).context("create", path),
+        created => created.map(|()| true).context("create", path),
     }
 }
 
