@@ -77,6 +77,7 @@ const PURE: &[&str] = &[
     "subscriber/ingest/offer.rs",
     "subscriber/subscribe/decide.rs",
     "subscriber/subscribe/list.rs",
+    "subscriber/subscribe/place.rs",
     "subscriber/subscribe/record.rs",
     "subscriber/subscribe/shown.rs",
     "subscriber/subscribe/statement.rs",

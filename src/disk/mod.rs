@@ -27,7 +27,7 @@ pub use observe::{
 pub use publish::{
     append, append_from, close_hidden, create_directory, create_hidden, has_temporary, link, link_or_copy,
     name_hidden, publish_created, remove, remove_temporary, rename, sync_directory, sync_many, write,
-    write_like,
+    write_like, write_new,
 };
 pub use shelf::{remove_all, shelf};
 pub use sink::{Made, Sink, tarball};

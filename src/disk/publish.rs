@@ -27,6 +27,27 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     publish_created(file, path, READABLE)
 }
 
+/// Makes a file with these bytes under a name that nothing has; whether it is made. It comes as a whole, from `scratch`, so
+/// that nothing else of it is ever seen in a directory that is shared with others. Where `scratch` is on another file system,
+/// a crash may leave the begin of it.
+pub fn write_new(path: &Path, bytes: &[u8], scratch: &Path) -> Result<bool> {
+    let mut file = create_hidden(scratch)?;
+    file.write_all(bytes).context("write", file.path())?;
+    let mode = Permissions::from_mode(READABLE);
+    file.as_file().set_permissions(mode).context("set the mode of", file.path())?;
+    file.as_file().sync_all().context("sync", file.path())?;
+    let created = match fs::hard_link(file.path(), path) {
+        Err(error) if matches!(error.raw_os_error(), Some(code) if is_link_refusal(code)) => {
+            File::create_new(path).and_then(|mut file| file.write_all(bytes))
+        }
+        linked => linked,
+    };
+    match created {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        created => created.map(|()| true).context("create", path),
+    }
+}
+
 /// Appends to a file, which is made if it is not there. Nothing is synced, and a crash may leave a part of it: for what
 /// nothing relies upon.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -282,6 +303,25 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two\n");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, READABLE);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_file_takes_no_name_that_something_has() {
+        let (shared, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = shared.path().join("die");
+        assert!(write_new(&path, b"ours", own.path()).unwrap());
+        assert!(!write_new(&path, b"other", own.path()).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"ours");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, READABLE);
+        fs::remove_file(&path).unwrap();
+        // Another file system.
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        assert!(write_new(&path, b"ours", memory.path()).unwrap());
+        assert!(!write_new(&path, b"other", memory.path()).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"ours");
+        for (directory, names) in [(&shared, 1), (&own, 0), (&memory, 0)] {
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), names);
+        }
     }
 
     #[test]

@@ -11,6 +11,10 @@ use super::statement_end::{self, Backslash, End};
 /// Bytes that are read at once. Rows come in pieces of about this size.
 const PIECE: usize = 256 * 1024;
 
+/// The longest part: PostgreSQL takes no statement of more than 1 GiB, and no row either; on its way a row may be twice
+/// as long. What has no end within this is damaged, and the memory is not its to fill.
+const LONGEST: usize = 2 << 30;
+
 /// What a text consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'t> {
@@ -49,6 +53,8 @@ pub struct SqlText<R> {
     ended: bool,
     in_rows: bool,
     backslash: Backslash,
+    /// Bytes that the buffer holds at most.
+    ceiling: usize,
     /// The line at `at`, from 1.
     line: u64,
 }
@@ -65,6 +71,7 @@ impl<R: Read> SqlText<R> {
             ended: false,
             in_rows: false,
             backslash,
+            ceiling: LONGEST,
             line: 1,
         }
     }
@@ -72,6 +79,11 @@ impl<R: Read> SqlText<R> {
     /// From here on a backslash in a plain literal begins an escape: `standard_conforming_strings` is off.
     pub fn escape_backslashes(&mut self) {
         self.backslash = Backslash::Escapes;
+    }
+
+    /// From here on a backslash in a plain literal is a byte as any other: `standard_conforming_strings` is on.
+    pub fn take_backslashes_as_plain(&mut self) {
+        self.backslash = Backslash::Plain;
     }
 
     /// The line in which the next part begins, from 1.
@@ -124,9 +136,7 @@ impl<R: Read> SqlText<R> {
                 _ => match statement_end::find_with(rest, self.backslash) {
                     End::Behind(length) => Some(length),
                     End::NotYet => None,
-                    End::Unknown(_) => {
-                        return Err(self.fault("a backslash before a quote in a plain literal").into());
-                    }
+                    End::Unknown(_) => return Err(self.fault(self.backslash_fault()).into()),
                 },
             };
             match (end, rest.first().copied()) {
@@ -163,15 +173,19 @@ impl<R: Read> SqlText<R> {
         bytes
     }
 
-    /// Reads on; `false` at the end of the source. A part that does not fit makes the buffer twice as large.
-    fn more(&mut self) -> io::Result<bool> {
+    /// Reads on; `false` at the end of the source. A part that does not fit makes the buffer twice as large, up to the
+    /// longest part that there may be.
+    fn more(&mut self) -> Result<bool, SqlTextError> {
         if self.ended {
             return Ok(false);
         }
         self.buffer.copy_within(self.at..self.filled, 0);
         self.filled -= self.at;
         self.at = 0;
-        let wanted = (2 * self.filled).max(PIECE);
+        if self.filled >= self.ceiling {
+            return Err(self.fault(&format!("no end within {} bytes", self.ceiling)).into());
+        }
+        let wanted = self.filled.saturating_mul(2).max(PIECE).min(self.ceiling);
         if self.buffer.len() < wanted {
             self.buffer.resize(wanted, 0);
         }
@@ -183,10 +197,17 @@ impl<R: Read> SqlText<R> {
                 }
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(true)
+    }
+
+    fn backslash_fault(&self) -> &'static str {
+        match self.backslash {
+            Backslash::Plain => "a literal E'...' that may go on behind it",
+            Backslash::Unknown | Backslash::Escapes => "a backslash before a quote in a plain literal",
+        }
     }
 
     fn fault(&self, what: &str) -> ArchiveFault {
@@ -270,6 +291,27 @@ mod tests {
     }
 
     #[test]
+    fn a_backslash_is_what_the_reader_says() {
+        let text = "select '\\';\n-- ';\n";
+        let read = |backslash| {
+            let mut reader = SqlText::new(text.as_bytes());
+            match backslash {
+                Backslash::Plain => reader.take_backslashes_as_plain(),
+                Backslash::Escapes => reader.escape_backslashes(),
+                Backslash::Unknown => {}
+            }
+            match reader.part() {
+                Ok(Some(Part::Statement(statement))) => String::from_utf8_lossy(statement).into_owned(),
+                Ok(other) => format!("{other:?}"),
+                Err(fault) => fault.to_string(),
+            }
+        };
+        assert_eq!(read(Backslash::Plain), "select '\\';");
+        assert_eq!(read(Backslash::Escapes), "select '\\';\n-- ';");
+        assert!(read(Backslash::Unknown).contains("a backslash before a quote"));
+    }
+
+    #[test]
     fn what_is_cut_off_is_a_fault() {
         for (text, says) in [
             ("select 1", "line 1: the text ends within a statement: `select 1`"),
@@ -278,6 +320,35 @@ mod tests {
             assert_eq!(parts(text).unwrap_err(), says);
         }
         assert_eq!(parts("").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_has_no_end_does_not_fill_the_memory() {
+        for (before, byte) in
+            [("copy x from stdin;\n1\n", b'x'), ("select '", b'x'), ("/*", b' '), ("--", b'x')]
+        {
+            let mut text = SqlText::new(before.as_bytes().chain(io::repeat(byte)));
+            text.ceiling = 2 * PIECE + 1;
+            let fault = loop {
+                match text.part() {
+                    Ok(part) => assert!(part.is_some()),
+                    Err(fault) => break fault.to_string(),
+                }
+            };
+            assert!(fault.contains("no end within 524289 bytes"), "{fault}");
+            assert_eq!(text.buffer.len(), text.ceiling);
+        }
+        // Many short ones are longer together.
+        let (rows, mut read) = ("1\n".repeat(2 * PIECE), 0);
+        let mut text =
+            SqlText::new("copy x from stdin;\n".as_bytes().chain(rows.as_bytes()).chain(&b"\\.\n"[..]));
+        text.ceiling = PIECE;
+        while let Some(part) = text.part().unwrap() {
+            if let Part::Rows(rows) = part {
+                read += rows.len();
+            }
+        }
+        assert_eq!(read, rows.len());
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub(crate) enum End {
     /// Not in this text.
     NotYet,
     /// It cannot be told: in a plain literal, which begins after so many bytes, a backslash stands before a quote.
-    /// With `standard_conforming_strings` the literal ends there, without it goes on.
+    /// With `standard_conforming_strings` the literal ends there, without it goes on. Where that is known to be on: a
+    /// literal `E'...'` that may go on behind a line end.
     Unknown(usize),
 }
 
@@ -21,6 +22,8 @@ pub(crate) enum Backslash {
     Unknown,
     /// The begin of an escape, as with `standard_conforming_strings = off`.
     Escapes,
+    /// A byte as any other, as with `standard_conforming_strings = on`.
+    Plain,
 }
 
 /// Finds the first `;` outside of literals, quoted names, comments and brackets, the way Slony-I cuts scripts.
@@ -50,12 +53,17 @@ pub(crate) fn find_with(text: &[u8], backslash: Backslash) -> End {
 
 /// A script with a blank in the place of each comment. `None` if something in it is open at its end, or cannot be told.
 pub(crate) fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
+    without_comments_with(text, Backslash::Unknown)
+}
+
+/// The same where it is known what a backslash is.
+pub(crate) fn without_comments_with(text: &[u8], backslash: Backslash) -> Option<Vec<u8>> {
     // Names, too, end where something else begins.
     let text = [text, b"\n"].concat();
     let mut rest = text.as_slice();
     let mut kept = Vec::with_capacity(text.len());
     while !rest.is_empty() {
-        let (piece, behind) = piece(rest, Backslash::Unknown).ok()?;
+        let (piece, behind) = piece(rest, backslash).ok()?;
         match piece {
             Piece::Comment => kept.push(b' '),
             _ => kept.extend_from_slice(rest.get(..rest.len() - behind.len())?),
@@ -87,8 +95,15 @@ fn piece(text: &[u8], backslash: Backslash) -> Result<(Piece, &[u8]), Stop> {
         (b'\'', literal) => match backslash {
             Backslash::Unknown => (Piece::Word, plain(literal)?),
             Backslash::Escapes => (Piece::Word, escaped(literal)),
+            Backslash::Plain => (Piece::Word, conforming(literal)),
         },
-        (b'e' | b'E', [b'\'', literal @ ..]) => (Piece::Word, escaped(literal)),
+        (b'e' | b'E', [b'\'', literal @ ..]) => {
+            let behind = escaped(literal);
+            if backslash == Backslash::Plain && behind.is_some_and(may_go_on) {
+                return Err(Stop::Ambiguous);
+            }
+            (Piece::Word, behind)
+        }
         (b'"', name) => (Piece::Word, memchr(b'"', name).and_then(|end| name.get(end + 1..))),
         (b'-', [b'-', comment @ ..]) => {
             (Piece::Comment, memchr2(b'\n', b'\r', comment).and_then(|end| comment.get(end + 1..)))
@@ -126,6 +141,24 @@ fn plain(text: &[u8]) -> Result<Option<&[u8]>, Stop> {
         }
     }
     Ok(None)
+}
+
+/// What follows a plain literal in which a backslash is a byte as any other; `None` if it goes on.
+fn conforming(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    loop {
+        match rest.get(memchr(b'\'', rest)?..)? {
+            [_, b'\'', more @ ..] => rest = more,
+            [_, behind @ ..] => return (!behind.is_empty()).then_some(behind),
+            [] => return None,
+        }
+    }
+}
+
+/// Whether a literal `E'...'` before this may have its next piece here: that looks like a plain one, and escapes too.
+fn may_go_on(behind: &[u8]) -> bool {
+    let behind = behind.trim_ascii_start();
+    behind.starts_with(b"'") || behind.starts_with(b"--")
 }
 
 /// What follows a literal of the kind `E'...'`; `None` if it goes on.
@@ -241,6 +274,29 @@ mod tests {
     }
 
     #[test]
+    fn where_a_backslash_is_plain_the_end_is_told() {
+        for text in [
+            "select '\\';",
+            "alter table a.b alter c set default '\\'::text;",
+            "select 'a\\''; ';",
+            "select '\\', E'\\'; ', 'a''\\';",
+            "select U&'\\0441\\';",
+            "select E'\\'' || ';';",
+        ] {
+            let long = format!("{text} select 2;");
+            assert_eq!(find_with(long.as_bytes(), Backslash::Plain), End::Behind(text.len()), "{text}");
+            for end in 0..text.len() {
+                let found = find_with(&text.as_bytes()[..end], Backslash::Plain);
+                assert_eq!(found, End::NotYet, "{}", &text[..end]);
+            }
+        }
+        // The second piece of such a literal escapes as the first does.
+        for text in ["select E'a'\n'\\'; drop table x; --';", "select E'a' -- b\n'\\'; drop table x; --';"] {
+            assert_eq!(find_with(text.as_bytes(), Backslash::Plain), End::Unknown(7), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_open_stays_open() {
         for open in
             ["select (1;", "select $a$;", "select ';", "select \";", "/* /* */;", "-- x;", "E'\\';", "$1;("]
@@ -264,6 +320,8 @@ mod tests {
         for open in ["/*", "'a", "\"a", "$$a", "e'\\'", "'a\\'"] {
             assert_eq!(without_comments(open.as_bytes()), None, "{open}");
         }
+        let plain = without_comments_with(b"'\\' -- b", Backslash::Plain);
+        assert_eq!(plain.as_deref(), Some(b"'\\'  ".as_slice()));
     }
 
     /// Every damage of one byte: an end is always a semicolon, and nothing panics.

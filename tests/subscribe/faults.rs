@@ -165,6 +165,12 @@ fn sql_that_is_not_what_was_said_is_refused() {
         ("size", long.as_str(), "file nso.subscribe_series.sql 9 00ff", "is not what `.sqldone` says of it"),
         ("command", "\\! touch /tmp/never\n", "LINE", "a command of psql"),
         ("rollback", "select 1;\nrollback;\ncreate table x (i int);", "LINE", "a statement that ends the"),
+        (
+            "reword",
+            "reset all;\n",
+            "LINE",
+            "line 1: a statement that would turn `standard_conforming_strings` off",
+        ),
         ("nothing", "select 1;\n", "LINE", "does not make hand.a"),
         ("half", "create table hand", "LINE", "ends within a statement"),
     ] {
@@ -201,6 +207,23 @@ fn a_failure_is_told_by_the_hook_and_an_operators_die_file_stays() {
     assert!(client.die_file().exists());
     let status = client.status();
     assert!(status.contains("stopped by the die file"), "{status}");
+}
+
+#[test]
+fn what_others_have_beside_the_die_file_stays() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    fs::create_dir(client.at("bin/.tmp-other")).unwrap();
+    fs::write(client.at("bin/.tmp-other/file"), "theirs").unwrap();
+    fs::write(client.at("bin/.tmp-file"), "theirs").unwrap();
+    // What a run has left that was killed while it wrote.
+    fs::create_dir_all(client.work(".tmp-half")).unwrap();
+    fs::write(client.die_file(), "put here by subscribe_se").unwrap();
+    client.subscribe("faults.b subscribe", &[]).is(0, "", &client);
+    assert!(!client.die_file().exists());
+    assert_eq!(fs::read_to_string(client.at("bin/.tmp-other/file")).unwrap(), "theirs");
+    assert_eq!(fs::read_to_string(client.at("bin/.tmp-file")).unwrap(), "theirs");
+    assert!(!client.work(".tmp-half").exists(), "what is ours is cleared");
 }
 
 #[test]

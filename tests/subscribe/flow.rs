@@ -21,3 +21,16 @@ fn a_new_site_and_what_it_asks_later() {
     assert_eq!(client.tables(), "flow.a flow.c");
     assert_eq!(station.read("etc/nso.lst"), "flow.a\nflow.c\n");
 }
+
+#[test]
+fn a_series_whose_structure_holds_backslashes() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    client.subscribed("flow.slashed subscribe\n", &[]);
+    let told = "select column_default, obj_description('flow.slashed'::regclass), col_description('flow.slashed'::regclass, \
+                2) from information_schema.columns where table_schema || '.' || table_name = 'flow.slashed' and \
+                column_name = 'p'";
+    assert_eq!(client.site.query(told), r"'\'::text|ends in \|\'; drop table flow.a; --");
+    cluster().origin("insert into flow.slashed values (2, 'y')");
+    client.site.assert_equal(&station, &["flow.slashed"]);
+}

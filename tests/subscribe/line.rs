@@ -92,7 +92,7 @@ fn what_is_here_already_is_not_fetched_again() {
         let mut hand = hand.again(&["-r"]);
         hand.done(&format!("success true\n{name}hand.a\n"));
         let run = hand.end();
-        run.is(0, &format!("resumed_at={half}"), &client);
+        run.is(0, &format!("from byte {half} on"), &client);
         assert_eq!(run.stderr.contains("the digest of what was fetched"), damage, "{what}");
         client.is_at_rest();
         assert_eq!(client.site.query("select count(*) from hand.a"), "2");

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod anew;
 mod client;
 mod deployed;
 mod faults;
@@ -18,7 +19,7 @@ use std::sync::OnceLock;
 use support::Cluster;
 
 /// One schema for each subject, with the series `a`, `b` and `c` in it.
-const SUBJECTS: &[&str] = &["flow", "faults", "killed", "leave", "deployed"];
+const SUBJECTS: &[&str] = &["flow", "faults", "killed", "leave", "deployed", "anew"];
 
 const SHAPE: &str = "(recnum bigint primary key, t_rec timestamptz, quality int, note text)";
 
@@ -38,7 +39,10 @@ fn cluster() -> &'static Cluster {
         }
         schema += "create type faults.mood as enum ('well', 'ill');\n\
                    create table faults.typed (recnum bigint primary key, mood faults.mood);\n";
-        seed += "insert into faults.typed values (1, 'well');\n";
+        schema += "create table flow.slashed (recnum bigint primary key, p text default '\\' check (strpos(p, '\\') = 0));\n\
+                   comment on table flow.slashed is 'ends in \\';\n\
+                   comment on column flow.slashed.p is '\\''; drop table flow.a; --';\n";
+        seed += "insert into faults.typed values (1, 'well'); insert into flow.slashed values (1, 'x');\n";
         Cluster::start(&schema, &seed, SUBJECTS)
     })
 }

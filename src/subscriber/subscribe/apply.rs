@@ -62,6 +62,8 @@ impl Sql<'_> {
         let session = database.session();
         let told = |bytes| self.progress.bytes(bytes);
         let mut text = SqlText::new(disk::open_text(path, &told)?);
+        // The session reads literals so, and what would change that is refused.
+        text.take_backslashes_as_plain();
         let mut rows = 0;
         let said = |what: &str| Error::Stopped(format!("`{}`: {what}", path.display()));
         let fault = |error: SqlTextError| said(&error.to_string());
@@ -79,6 +81,10 @@ impl Sql<'_> {
                     Fate::LeaveOut => {}
                     Fate::Refuse => {
                         return Err(said(&format!("line {line}: a statement that ends the transaction")));
+                    }
+                    Fate::Reword => {
+                        let what = "a statement that would turn `standard_conforming_strings` off";
+                        return Err(said(&format!("line {line}: {what}")));
                     }
                 },
                 Some(Part::Copy(statement)) => {

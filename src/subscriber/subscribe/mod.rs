@@ -8,6 +8,7 @@ mod decide;
 mod download;
 mod leave;
 mod list;
+mod place;
 mod prepare;
 mod quiet;
 mod record;
@@ -87,10 +88,8 @@ async fn run(config: &SiteConfig, args: &SubscribeArgs, host: &Host, triggerdir:
         _ => Wish::Ask,
     };
     let quiet = Quiet::begin(config).await?;
-    // What a run that was killed left half written: nobody else writes there now.
-    for directory in [&config.work_dir, &config.ingestion_dir] {
-        disk::remove_temporary(directory)?;
-    }
+    // What a run that was killed left half written: nobody else writes there now. `ingestion_path` is shared with others.
+    disk::remove_temporary(&config.work_dir)?;
     let server = Server::new(host, triggerdir, &config.node);
     let sql_directory = config.work_dir.join("sql");
     Work { config, host, server, record, wish, quiet, sql_directory }.run().await

@@ -26,9 +26,7 @@ impl Quiet {
     /// Asks ingestion to stop, and waits until it has.
     pub(super) async fn begin(config: &SiteConfig) -> Result<Self> {
         let die_file = config.die_file();
-        if !disk::exists(&die_file) {
-            disk::write(&die_file, OURS)?;
-        }
+        disk::write_new(&die_file, OURS, &config.work_dir)?;
         match wait(config).await {
             Ok(lock) => Ok(Self { die_file, lock: Arc::new(lock) }),
             Err(error) => {
@@ -72,10 +70,22 @@ impl Drop for Quiet {
 
 /// Removes the die file, if it is ours.
 fn lift(die_file: &Path) {
-    let is_ours = disk::read_optional(die_file).is_ok_and(|bytes| bytes.as_deref() == Some(OURS));
-    if is_ours && let Err(error) = disk::remove(die_file) {
+    // A link to a file, a pipe or a long file is nobody's but an operator's.
+    let is_small = disk::plain_size(die_file).is_some_and(|size| size <= OURS.len() as u64);
+    let is_ours =
+        || disk::read_optional(die_file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_ours(&bytes)));
+    if is_small
+        && is_ours()
+        && let Err(error) = disk::remove(die_file)
+    {
         tracing::error!(error = error.chain(), "ingestion stays stopped");
     }
+}
+
+/// Whether a die file of this content is ours. A crash may have left the begin of it; of nothing at all an operator's is
+/// made with `touch`, and stays.
+fn is_ours(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && OURS.starts_with(bytes)
 }
 
 async fn wait(config: &SiteConfig) -> Result<Lock> {
@@ -92,5 +102,29 @@ async fn wait(config: &SiteConfig) -> Result<Lock> {
             }
             taken => return taken,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_die_file_is_lifted() {
+        let directory = tempfile::tempdir().unwrap();
+        let die_file = directory.path().join("get_slony_logs.nso.die");
+        let half = &OURS[..OURS.len() / 2];
+        let longer = [OURS, b"and kept by me\n"].concat();
+        for (bytes, is_lifted) in
+            [(OURS, true), (half, true), (b"", false), (b"by hand", false), (longer.as_slice(), false)]
+        {
+            std::fs::write(&die_file, bytes).unwrap();
+            lift(&die_file);
+            assert_eq!(!disk::exists(&die_file), is_lifted, "{}", bytes.escape_ascii());
+        }
+        std::fs::remove_file(&die_file).unwrap();
+        std::fs::create_dir(&die_file).unwrap();
+        lift(&die_file);
+        assert!(disk::exists(&die_file));
     }
 }

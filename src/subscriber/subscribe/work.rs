@@ -7,10 +7,11 @@ use super::apply::{Sql, is_temporary, listed};
 use super::decide::{For, Situation, Step, decide};
 use super::download::Download;
 use super::leave::{self, Wish};
+use super::place::{Site, clash};
 use super::quiet::Quiet;
 use super::record::{Phase, Record};
 use super::server::Server;
-use super::shown::{Mark, Ready, Says, Shown};
+use super::shown::{Mark, Ready, Says, Shown, Whose};
 use crate::db::site::{SiteDatabase, SiteRequest};
 use crate::disk;
 use crate::error::{Error, Result};
@@ -188,6 +189,7 @@ impl Work<'_> {
     async fn apply(&self, shown: &Shown) -> Result<u64> {
         let (ready, list) = (self.ready(), self.record.list());
         let database = self.database().await?;
+        self.keep_place(&database, shown).await?;
         // The data centre would send changes of a table that is not here.
         let here = database.existing(&ready.skipped).await?;
         let absent: Vec<_> = ready.skipped.iter().filter(|series| !here.contains(series)).cloned().collect();
@@ -201,7 +203,7 @@ impl Work<'_> {
         let series =
             list.subscribe.iter().filter(|series| !ready.skipped.contains(series)).cloned().collect();
         let files = self.download().texts(&ready)?;
-        self.catch_up_to(ready.cut, shown).await?;
+        self.catch_up_to(ready.cut).await?;
         let bytes = files.iter().filter_map(|file| disk::plain_size(file)).sum();
         tracing::info!(files = files.len(), bytes, "applying the SQL in one transaction");
         let request = SiteRequest {
@@ -215,11 +217,21 @@ impl Work<'_> {
         Sql { files: &files, request, progress: &progress }.apply(&database).await
     }
 
+    /// Refuses what would take the site's place in the stream from it, or what needs one where there is none.
+    async fn keep_place(&self, database: &SiteDatabase, shown: &Shown) -> Result<()> {
+        let accepted = shown.accepted.as_ref().filter(|accepted| accepted.whose == Whose::Ours);
+        let taken_for_new = accepted.and_then(|accepted| accepted.new_site);
+        let Some(clash) = clash(taken_for_new, database.place().await?) else { return Ok(()) };
+        let subscribed = super::status::subscribed(&database.requests().await?);
+        let (schema, series) = (database.schema(), database.existing(&subscribed).await?);
+        let site = Site { node: &self.config.node, schema: &schema, series: &series };
+        Err(Error::Refused(site.explain(clash)))
+    }
+
     /// A series that comes back needs the logs of its first life to be applied before. Whether that was so, the SQL asks
     /// itself: a site that cannot catch up now may still have done enough.
-    async fn catch_up_to(&self, cut: Option<Counter>, shown: &Shown) -> Result<()> {
-        let taken_for_new = shown.accepted.as_ref().and_then(|accepted| accepted.new_site) == Some(true);
-        if self.record.is_new_site || taken_for_new || cut.is_none() || self.config.site_logs.is_none() {
+    async fn catch_up_to(&self, cut: Option<Counter>) -> Result<()> {
+        if self.record.is_new_site || cut.is_none() || self.config.site_logs.is_none() {
             return Ok(());
         }
         match self.quiet.catch_up(self.config, self.host, cut).await {
