@@ -157,6 +157,12 @@ impl SiteConfig {
         });
         let ingestion_dir = read.path("ingestion_path").unwrap_or_default();
         let work_dir = read.optional_path("work_dir").unwrap_or_else(|| ingestion_dir.join(node.to_string()));
+        if work_dir == ingestion_dir && read.given("work_dir").is_some() {
+            read.fault(
+                "work_dir",
+                "must not be `ingestion_path` itself: what others keep there is not ours to clear",
+            );
+        }
         let cluster = read.text("slony_cluster");
         let logs_dir = match read.optional_path("slony_logs") {
             Some(directory) => directory.join(&cluster),
@@ -281,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    fn the_work_dir_is_nobody_elses() {
+        let (_, faults) = read(&format!("{DOCUMENT}work_dir /home/production/subscribe_series/bin\n"));
+        assert_eq!(faults.len(), 1);
+        assert!(
+            faults[0].starts_with("line 16: `work_dir` must not be `ingestion_path` itself"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
     fn the_deployed_keys_are_read() {
         let (config, faults) = read(DEPLOYED);
         assert_eq!(faults, [""; 0]);
@@ -308,7 +324,7 @@ mod tests {
             "node a.b\nwebdb_port 70000\non_drift maybe\ninterval 0\ningestion_path bin\nnods x\nuser x\nwebdb_user y\n",
         );
         for expected in [
-            "line 1: `node` is no name of a node",
+            "line 1: `node` is not understood",
             "line 2: `webdb_port` must be a whole number in its range",
             "line 3: `on_drift` must be `warn` or `stop`",
             "line 4: `interval` must be at least 1",

@@ -60,14 +60,8 @@ impl Ingester {
                 if !goes_on() {
                     break;
                 }
-                let counter = log.name.counter;
-                let now = last == Some(counter) || told.elapsed() >= EVERY;
-                self.apply(progress, log, if now { Commit::Now } else { Commit::Soon }).await?;
-                applied = Some(counter);
-                if now {
-                    self.acknowledge(host, counter).await;
-                    told = Instant::now();
-                }
+                let is_last = last == Some(log.name.counter);
+                applied = Some(self.take(host, progress, log, is_last, &mut told).await?);
             }
             Ok(applied)
         };
@@ -102,16 +96,29 @@ impl Ingester {
             if !goes_on() {
                 break;
             }
-            let counter = log.name.counter;
-            let now = counter == range.1 || told.elapsed() >= EVERY;
-            self.apply(progress, log, if now { Commit::Now } else { Commit::Soon }).await?;
-            applied = Some(counter);
-            if now {
-                self.acknowledge(host, counter).await;
-                told = Instant::now();
-            }
+            let is_last = log.name.counter == range.1;
+            applied = Some(self.take(host, progress, log, is_last, &mut told).await?);
         }
         Ok(applied)
+    }
+
+    /// Applies a log. The last of many, and now and then another, is waited for until it is on disk, and acknowledged.
+    async fn take(
+        &mut self,
+        host: &Host,
+        progress: &Progress,
+        log: Fetched,
+        is_last: bool,
+        told: &mut Instant,
+    ) -> Result<Counter> {
+        let counter = log.name.counter;
+        let now = is_last || told.elapsed() >= EVERY;
+        self.apply(progress, log, if now { Commit::Now } else { Commit::Soon }).await?;
+        if now {
+            self.acknowledge(host, counter).await;
+            *told = Instant::now();
+        }
+        Ok(counter)
     }
 
     /// Applies one log that lies here, and removes or keeps it.

@@ -113,6 +113,8 @@ async fn prepared(config: &SiteConfig, list: Option<&Path>) -> Result<Record> {
     let Some(path) = list else {
         return Err(Error::Fatal("no request is open, and no LIST is given for a new one".into()));
     };
+    // What is wrong with it whoever asks is said before the database is needed.
+    prepare::read_list(path, true)?;
     let database = work::connect(config).await?;
     let is_new_site = database.place().await?.is_none();
     let list = prepare::read_list(path, is_new_site)?;
