@@ -58,12 +58,14 @@ fn told_to_stop_while_a_table_is_locked_it_ends() {
     let mut other = psql.arg("-q").stdin(Stdio::piped()).spawn().unwrap();
     let mut input = other.stdin.take().unwrap();
     writeln!(input, "begin; lock table aia.l in access exclusive mode;").unwrap();
+    let wait_for = |what: &str, locks: &str| {
+        let count = format!("select count(*) from pg_locks where relation = 'aia.l'::regclass and {locks}");
+        crate::support::wait::until(what, crate::desk::LIMIT, || (desk.query(&count) != "0").then_some(()));
+    };
+    wait_for("the lock", "granted and mode = 'AccessExclusiveLock'");
     desk.publish([8]);
     let service = desk.follow();
-    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-    crate::support::wait::until("a lock to be waited for", crate::desk::LIMIT, || {
-        (desk.query(waits) == "1").then_some(())
-    });
+    wait_for("a lock to be waited for", "not granted");
     service.stop(Signal::TERM);
     drop(input);
     other.wait().unwrap();
