@@ -180,6 +180,18 @@ pub(crate) fn each(field: &[u8], mut give: impl FnMut(Option<&[u8]>)) -> Option<
     Some(())
 }
 
+/// Adds an element in quotes, which every text may stand in, to an array literal.
+pub(crate) fn quote(text: &[u8], literal: &mut Vec<u8>) {
+    literal.push(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            literal.push(b'\\');
+        }
+        literal.push(*byte);
+    }
+    literal.push(b'"');
+}
+
 /// An array literal of these elements, inside a field of COPY, as the server writes it.
 pub(crate) fn encode(elements: &[Option<Vec<u8>>]) -> Vec<u8> {
     let mut literal = vec![b'{'];
@@ -190,16 +202,7 @@ pub(crate) fn encode(elements: &[Option<Vec<u8>>]) -> Vec<u8> {
         match element {
             None => literal.extend_from_slice(b"NULL"),
             Some(text) if is_bare(text) => literal.extend_from_slice(text),
-            Some(text) => {
-                literal.push(b'"');
-                for byte in text {
-                    if matches!(byte, b'"' | b'\\') {
-                        literal.push(b'\\');
-                    }
-                    literal.push(*byte);
-                }
-                literal.push(b'"');
-            }
+            Some(text) => quote(text, &mut literal),
         }
     }
     literal.push(b'}');

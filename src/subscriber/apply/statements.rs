@@ -9,6 +9,7 @@ use super::plan::Direct;
 use crate::db::Session;
 use crate::db::site::{Literal, Pipeline, Statement, feed_copy, numbers, prepare};
 use crate::error::Result;
+use crate::spelling::array::quote;
 use crate::spelling::copy_text::escape;
 use crate::spelling::legacy::Verb;
 
@@ -180,18 +181,10 @@ fn arrays(group: &Group, rows: std::ops::Range<usize>) -> Vec<Vec<u8>> {
             if array.len() > 1 {
                 array.push(b',');
             }
-            let Some(text) = value else {
-                array.extend_from_slice(b"NULL");
-                continue;
-            };
-            array.push(b'"');
-            for byte in text {
-                if matches!(byte, b'"' | b'\\') {
-                    array.push(b'\\');
-                }
-                array.push(*byte);
+            match value {
+                Some(text) => quote(text, array),
+                None => array.extend_from_slice(b"NULL"),
             }
-            array.push(b'"');
         }
     }
     for array in &mut arrays {
