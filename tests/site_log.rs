@@ -13,6 +13,7 @@ use subscription_manager::model::{
 };
 use subscription_manager::subscription::offline::offline_objects;
 use support::Server;
+use support::log_row::row;
 use support::postgres::{expect_success, feed};
 
 const DASHES: &str = "------------------------------------------------------------------";
@@ -141,30 +142,6 @@ fn archive(cluster: &str, counter: u64, rows: &[String]) -> String {
     )
     .unwrap();
     text
-}
-
-/// A row; names and elements are escaped here, `None` is NULL.
-fn row(schema: &str, table: &str, command: &str, changed: usize, args: &[Option<&str>]) -> String {
-    let copy = |text: &str| {
-        let mut field = text.replace('\\', "\\\\");
-        for (raw, escaped) in [("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\u{8}", "\\b")] {
-            field = field.replace(raw, escaped);
-        }
-        field
-    };
-    let element = |text: Option<&str>| match text {
-        None => "NULL".to_owned(),
-        Some(text) => {
-            let special = |c: char| c.is_ascii_whitespace() || "\u{b}\"\\{},".contains(c);
-            if text.is_empty() || text.eq_ignore_ascii_case("null") || text.contains(special) {
-                format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-            } else {
-                text.to_owned()
-            }
-        }
-    };
-    let array = args.iter().copied().map(element).collect::<Vec<_>>().join(",");
-    format!("{}\t{}\t{command}\t{changed}\t{}", copy(schema), copy(table), copy(&format!("{{{array}}}")))
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 pub mod compare;
 pub mod home;
+pub mod log_row;
 pub mod postgres;
 pub mod programs;
 pub mod series;
