@@ -321,6 +321,7 @@ async fn calls_that_are_dropped_leave_nothing_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_sshd_that_is_down_for_a_while_is_waited_for() {
     let (sshd, place) = (Sshd::start(), Place::new());
+    let impatient = host(&sshd).with_patience(Duration::from_secs(2));
     let host = Arc::new(host(&sshd));
     host.put(&place.at("a"), b"one").await.unwrap();
     sshd.stop();
@@ -330,7 +331,8 @@ async fn an_sshd_that_is_down_for_a_while_is_waited_for() {
             tokio::spawn(async move { host.put(&path, b"other").await })
         })
         .collect();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // It is away for so long that another gives up.
+    impatient.list(place.directory()).await.unwrap_err();
     assert_eq!(tree(place.there.path()), files(&[("a", b"one")]));
     sshd.start_again();
     for call in calls {
