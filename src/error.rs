@@ -38,6 +38,9 @@ pub enum Error {
         /// What the driver said.
         source: tokio_postgres::Error,
     },
+    /// Nobody answers where the database should be, or not in time. That passes, as a line that broke.
+    #[error("{0}")]
+    Silent(String),
     /// The database answers, but is not the one that it should be.
     #[error("{0}")]
     WrongDatabase(String),
@@ -125,6 +128,7 @@ impl Error {
             Self::Disk { .. }
             | Self::Malformed { .. }
             | Self::Database { .. }
+            | Self::Silent(_)
             | Self::WrongDatabase(_)
             | Self::Yielded { .. }
             | Self::Archive { .. }
@@ -144,6 +148,11 @@ impl Error {
             }
             _ => false,
         }
+    }
+
+    /// Whether the database is away: it refused, failed, or does not answer at all.
+    pub fn is_of_database(&self) -> bool {
+        matches!(self, Self::Database { .. } | Self::Silent(_))
     }
 
     /// The error and its causes in one line, outermost first.

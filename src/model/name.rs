@@ -133,7 +133,7 @@ pub fn quote_literal(text: &str) -> String {
 }
 
 /// One identifier from the front of `rest`; `whole` is the text for the message.
-fn identifier<'t>(whole: &str, rest: &'t str) -> Result<(String, &'t str), NameFault> {
+pub(super) fn identifier<'t>(whole: &str, rest: &'t str) -> Result<(String, &'t str), NameFault> {
     let (name, rest) = match rest.strip_prefix('"') {
         Some(quoted) => unquote(quoted).ok_or_else(|| NameFault::OpenQuote(first_word(whole)))?,
         None => bare(rest)?,
@@ -172,11 +172,13 @@ fn bare(text: &str) -> Result<(String, &str), NameFault> {
 
 fn is_bare(text: &str) -> bool {
     !text.is_empty()
+        // At the start of a file it would be taken for a byte order mark.
+        && !text.starts_with('\u{feff}')
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| is_bare_char(c) && !c.is_ascii_uppercase())
 }
 
-fn is_bare_char(c: char) -> bool {
+pub(super) fn is_bare_char(c: char) -> bool {
     c.is_ascii_alphanumeric()
         || c == '_'
         || c == '$'
@@ -184,7 +186,7 @@ fn is_bare_char(c: char) -> bool {
 }
 
 /// What a message may show of a text from outside: its first word, cut short.
-fn first_word(text: &str) -> String {
+pub(super) fn first_word(text: &str) -> String {
     text.split_whitespace().next().unwrap_or("").chars().take(80).flat_map(char::escape_debug).collect()
 }
 
@@ -211,6 +213,7 @@ mod tests {
             r#""Odd Schema"."We""ird,Tab{le}""#,
         );
         check(r#"hmi."1st""#, "hmi", "1st", r#"hmi."1st""#);
+        check("\u{feff}hmi.m", "\u{feff}hmi", "m", "\"\u{feff}hmi\".m");
     }
 
     #[test]

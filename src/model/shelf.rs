@@ -27,6 +27,7 @@ pub struct Bundle {
 pub struct Shelf {
     singles: Vec<Single>,
     bundles: Vec<Bundle>,
+    bytes: u64,
 }
 
 impl Shelf {
@@ -35,7 +36,18 @@ impl Shelf {
         singles.sort_unstable();
         singles.dedup_by_key(|single| single.counter);
         bundles.sort_unstable();
-        Self { singles, bundles }
+        Self { singles, bundles, bytes: 0 }
+    }
+
+    /// The same, which take so many bytes together.
+    #[must_use]
+    pub fn of_bytes(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// What all of it takes; 0 where nobody has asked.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// In the order of their counters.
@@ -68,6 +80,23 @@ impl Shelf {
         let single = single.and_then(|at| self.singles.get(at)).map(|single| single.written);
         let bundle = || self.bundles.iter().find(|bundle| bundle.name.contains(counter));
         single.or_else(|| bundle().map(|bundle| bundle.written))
+    }
+
+    /// The logs that are missing between others: the first and the last of each gap.
+    pub fn gaps(&self) -> Vec<(Counter, Counter)> {
+        let singles = self.singles.iter().map(|single| (single.counter, single.counter));
+        let bundles = self.bundles.iter().map(|bundle| (bundle.name.first(), bundle.name.last()));
+        let mut ranges: Vec<_> = singles.chain(bundles).collect();
+        ranges.sort_unstable();
+        let mut gaps = Vec::new();
+        let mut next: Option<Counter> = None;
+        for (first, last) in ranges {
+            if let Some(next) = next.filter(|next| *next < first) {
+                gaps.push((next, first.previous()));
+            }
+            next = next.max(Some(last.next()));
+        }
+        gaps
     }
 
     /// How many logs there are after this one; one that lies there as a single and in a bundle is one.
@@ -104,6 +133,10 @@ mod tests {
         assert_eq!((shelf.written(counter(3)), shelf.written(counter(4))), (Some(late), Some(early)));
         assert_eq!((shelf.written(counter(1)), shelf.written(counter(13))), (None, None));
         assert_eq!([0, 4, 10, 12].map(|after| shelf.after(counter(after))), [11, 8, 2, 0]);
+        assert_eq!(shelf.gaps(), []);
+        let singles = [3, 12, 14].map(|value| Single { counter: counter(value), written: late }).to_vec();
+        let gapped = Shelf::new(singles, shelf.bundles().to_vec());
+        assert_eq!(gapped.gaps(), [(counter(11), counter(11)), (counter(13), counter(13))]);
         assert_eq!((Shelf::default().newest(), Shelf::default().after(counter(0))), (None, 0));
     }
 }

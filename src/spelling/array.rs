@@ -11,7 +11,7 @@ use super::copy_text::{escape, unescape};
 const BLOCK: usize = 32;
 
 /// The number of elements of an array literal as the server writes it; `None` if it is not one.
-pub(crate) fn elements(field: &[u8]) -> Option<usize> {
+pub fn elements(field: &[u8]) -> Option<usize> {
     let inner = field.strip_prefix(b"{")?.strip_suffix(b"}")?;
     if memchr3(b'\0', b'\r', b'\t', inner).is_some() {
         return None;
@@ -145,7 +145,7 @@ fn behind_bare(text: &[u8]) -> Option<&[u8]> {
 
 /// The elements of an array literal as the server writes it, through both layers; NULL is `None`. `None` for all if it is
 /// no such literal.
-pub(crate) fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
+pub fn decode(field: &[u8]) -> Option<Vec<Option<Vec<u8>>>> {
     elements(field)?;
     let mut decoded = Vec::new();
     each(field, |element| decoded.push(element.map(<[u8]>::to_vec)))?;
@@ -193,7 +193,7 @@ pub(crate) fn quote(text: &[u8], literal: &mut Vec<u8>) {
 }
 
 /// An array literal of these elements, inside a field of COPY, as the server writes it.
-pub(crate) fn encode(elements: &[Option<Vec<u8>>]) -> Vec<u8> {
+pub fn encode(elements: &[Option<Vec<u8>>]) -> Vec<u8> {
     let mut literal = vec![b'{'];
     for (at, element) in elements.iter().enumerate() {
         if at > 0 {

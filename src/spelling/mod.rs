@@ -6,7 +6,7 @@
 //! formats: `legacy`, its words (`slon_words`), and where any other statement ends (`statement_end`). `script` says which
 //! tables a statement names, with an SQL parser that `script_tokens` keeps from what it cannot read.
 
-pub(crate) mod array;
+pub mod array;
 pub(crate) mod copy_text;
 pub mod fault;
 pub mod header;
