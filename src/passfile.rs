@@ -1,29 +1,42 @@
-//! The password of a role, from where every PostgreSQL client looks for it: `PGPASSWORD`, or the password file, of which
-//! a line reads `host:port:database:role:password`, `*` for any, and a backslash before `:` and `\`. It is read for every
+//! The password of a role: what the configuration says, or what every PostgreSQL client finds: `PGPASSWORD`, or a line of the
+//! password file, `host:port:database:role:password`, `*` for any, and a backslash before `:` and `\`. That is read for every
 //! connection: whoever changes a password need not restart anything.
 
 use std::env;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::DatabaseConfig;
+use crate::disk;
+use crate::error::{Error, Result};
 
-/// The password for this database; `None` if nobody has given one. A file that others can read is left alone, as libpq
-/// does: what is said of it is a warning, because the server may not even ask for a password.
-pub(crate) fn password(database: &DatabaseConfig) -> Option<Vec<u8>> {
+/// The password for this database; `None` if nobody has given one. A password file that the configuration names must be
+/// there, and only its owner may read it. One that is merely found is left alone if others can read it, as libpq does: that
+/// is a warning, because the server may not even ask for a password.
+pub(crate) fn password(database: &DatabaseConfig) -> Result<Option<Vec<u8>>> {
+    if let Some(given) = &database.password {
+        return Ok(Some(given.0.clone()));
+    }
     if let Some(given) = env::var_os("PGPASSWORD") {
-        return Some(given.into_encoded_bytes());
+        return Ok(Some(given.into_encoded_bytes()));
     }
-    let path = path()?;
-    let bytes = std::fs::read(&path).ok()?;
-    if std::fs::metadata(&path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "the password file is left alone: others can read it (chmod 600)");
-        return None;
+    if let Some(path) = &database.passfile {
+        let missing = || Error::Stopped(format!("the password file `{}` is not there", path.display()));
+        return Ok(find(&disk::read_secret(path)?.ok_or_else(missing)?, database));
     }
-    find(&bytes, database)
+    let Some(path) = usual() else { return Ok(None) };
+    match disk::read_secret(&path) {
+        Ok(bytes) => Ok(bytes.and_then(|bytes| find(&bytes, database))),
+        // In the home of another user: it is not ours.
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) => {
+            tracing::warn!(error = error.chain(), "the password file is left alone");
+            Ok(None)
+        }
+    }
 }
 
-fn path() -> Option<PathBuf> {
+/// Where every client looks.
+fn usual() -> Option<PathBuf> {
     if let Some(path) = env::var_os("PGPASSFILE") {
         return Some(path.into());
     }
@@ -31,8 +44,8 @@ fn path() -> Option<PathBuf> {
 }
 
 /// The password of the first line that fits.
-fn find(file: &[u8], database: &DatabaseConfig) -> Option<Vec<u8>> {
-    let DatabaseConfig { host, port, user, dbname } = database;
+pub fn find(file: &[u8], database: &DatabaseConfig) -> Option<Vec<u8>> {
+    let DatabaseConfig { host, port, user, dbname, .. } = database;
     let port = port.to_string();
     let wanted = [host.as_str(), &port, dbname, user];
     file.split(|byte| *byte == b'\n').find_map(|line| {
@@ -84,26 +97,18 @@ mod tests {
             *:*:*:slony:se:cret\n\
             *:*:*:*:nobody gets here";
         let password = |host: &str, dbname: &str, user: &str| {
-            let database =
-                DatabaseConfig { host: host.into(), port: 5432, user: user.into(), dbname: dbname.into() };
-            find(file, &database).map(|bytes| String::from_utf8(bytes).unwrap())
+            find(file, &database(host, dbname, user)).map(|bytes| String::from_utf8(bytes).unwrap())
         };
         assert_eq!(password("db", "jsoc", "slony").unwrap(), "se");
         assert_eq!(password("db", "js:oc", "slony").unwrap(), "odd\\name:");
         assert_eq!(password("/run/postgresql", "jsoc", "slony").unwrap(), "socket");
         assert_eq!(password("localhost", "jsoc", "slony").unwrap(), "socket");
         assert_eq!(password("x", "y", "z").unwrap(), "nobody gets here");
-        assert_eq!(
-            find(
-                b"db:5432:jsoc:slony\n\n:\n",
-                &DatabaseConfig {
-                    host: "db".into(),
-                    port: 5432,
-                    user: "slony".into(),
-                    dbname: "jsoc".into()
-                }
-            ),
-            None
-        );
+        assert_eq!(find(b"db:5432:jsoc:slony\n\n:\n", &database("db", "jsoc", "slony")), None);
+    }
+
+    fn database(host: &str, dbname: &str, user: &str) -> DatabaseConfig {
+        let (host, dbname, user) = (host.into(), dbname.into(), user.into());
+        DatabaseConfig { host, port: 5432, user, dbname, ..DatabaseConfig::default() }
     }
 }

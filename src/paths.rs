@@ -53,6 +53,16 @@ impl Paths {
         self.work_dir.join("split.seen")
     }
 
+    /// `work/split.confirmed`: how far it was compared what slon has applied with what it has archived.
+    pub fn confirmed(&self) -> PathBuf {
+        self.work_dir.join("split.confirmed")
+    }
+
+    /// `work/holes`: where slon ran without `-a`, and who misses rows since.
+    pub fn holes(&self) -> PathBuf {
+        self.work_dir.join("holes")
+    }
+
     /// `work/sequences`: the numbers by which Slony-I before 2.2 calls sequences.
     pub fn sequence_numbers(&self) -> PathBuf {
         self.work_dir.join("sequences")
@@ -66,6 +76,46 @@ impl Paths {
     /// `work/subscription_manager.lock`: held by `run` for its life.
     pub fn instance_lock(&self) -> PathBuf {
         self.work_dir.join("subscription_manager.lock")
+    }
+
+    /// `work/audit.jsonl`: what became of every request.
+    pub fn audit(&self) -> PathBuf {
+        self.work_dir.join("audit.jsonl")
+    }
+
+    /// `work/hooks.at`: up to where hooks have told of the audit trail.
+    pub fn hooks_place(&self) -> PathBuf {
+        self.work_dir.join("hooks.at")
+    }
+
+    /// `work/hooks.state`: what hooks know of nodes, archives and the database.
+    pub fn hooks_state(&self) -> PathBuf {
+        self.work_dir.join("hooks.state")
+    }
+
+    /// `work/dumps.json`: how far the dumps are, while there are any.
+    pub fn dumps(&self) -> PathBuf {
+        self.work_dir.join("dumps.json")
+    }
+
+    /// `work/lag.jsonl`: how far behind every node was, sample by sample.
+    pub fn lag(&self) -> PathBuf {
+        self.work_dir.join("lag.jsonl")
+    }
+
+    /// `work/nso.cancel`: an operator wants the open request of the node to end.
+    pub fn cancel(&self, node: &Node) -> PathBuf {
+        self.work_dir.join(format!("{node}.cancel"))
+    }
+
+    /// `work/monitor.state`: what the monitor knows of the servers.
+    pub fn monitor_state(&self) -> PathBuf {
+        self.work_dir.join("monitor.state")
+    }
+
+    /// `work/monitor.lock`: held by the one who watches the servers.
+    pub fn monitor_lock(&self) -> PathBuf {
+        self.work_dir.join("monitor.lock")
     }
 
     /// `work/hold.lock`: the hold.

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use ::config::{Environment, Map, Source, Value, ValueKind};
 
+use crate::command;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::protocol::key_value;
 
 /// The keys that a configuration may have.
 pub(crate) struct Keys {
-    /// Every key with its default; `None`: must be given or may stay away.
-    pub known: &'static [(&'static str, Option<&'static str>)],
+    /// Every key with its default, in parts that files may have in common; `None`: must be given or may stay away.
+    pub known: &'static [&'static [(&'static str, Option<&'static str>)]],
     /// Other names of keys: first the other name, then the key.
     pub aliases: &'static [(&'static str, &'static str)],
     /// Keys of other tools that mean nothing here.
@@ -24,18 +26,31 @@ pub(crate) struct Keys {
     pub environment: Option<&'static str>,
 }
 
+/// A key as the reference shows it.
+pub(crate) struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds if it is not given.
+    pub default: Option<&'static str>,
+    /// Whether it must be given.
+    pub is_required: bool,
+}
+
 impl Keys {
     /// Reads a file and the environment, and checks what they say. All faults are reported together, each with its
     /// place.
     pub(crate) fn load<T>(&self, path: &Path, check: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Fatal(format!("read the configuration `{}`: {error}", path.display())))?;
-        let (checked, faults) = self.check(&text, None, check)?;
-        if faults.is_empty() {
-            return Ok(checked);
-        }
-        let list: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
-        Err(Error::Fatal(format!("the configuration `{}` has faults:{list}", path.display())))
+        let unread =
+            |why: String| Error::Fatal(format!("read the configuration `{}`: {why}", path.display()));
+        let bytes = disk::read_guarded(path).map_err(|error| unread(error.chain()))?;
+        let bytes = bytes.ok_or_else(|| unread("there is no such file".into()))?;
+        let text = String::from_utf8(bytes).map_err(|error| unread(error.to_string()))?;
+        accepted(self.check(&text, None, check)?, &format!("the configuration `{}`", path.display()))
+    }
+
+    /// The same of a text, whatever the environment says.
+    pub(crate) fn read<T>(&self, text: &str, check: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T> {
+        accepted(self.check(text, Some(Map::new()), check)?, "the configuration")
     }
 
     /// The same of a text; `variables` stand for the environment if they are given. Returns the faults.
@@ -77,7 +92,7 @@ impl Keys {
             }
         }
         let mut layers = ::config::Config::builder();
-        for (key, default) in self.known {
+        for (key, default) in self.keys() {
             if let Some(default) = default {
                 layers = layers.set_default(*key, *default).map_err(|e| Error::Fatal(e.to_string()))?;
             }
@@ -95,8 +110,30 @@ impl Keys {
         Ok(values)
     }
 
+    /// Every key, for the reference. Which of them must be given is asked of `check`, by giving it none.
+    pub(crate) fn all<T>(&self, check: impl FnOnce(&mut Reader<'_>) -> T) -> Result<Vec<Key>> {
+        let (_, faults) = self.check("", Some(Map::new()), check)?;
+        let is_required = |name: &str| faults.iter().any(|fault| *fault == format!("`{name}` is missing"));
+        let key = |(name, default): &(&'static str, _)| Key {
+            name: self.written(name),
+            default: *default,
+            is_required: is_required(name),
+        };
+        Ok(self.keys().map(key).collect())
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &'static (&'static str, Option<&'static str>)> {
+        self.known.iter().copied().flatten()
+    }
+
     fn is_known(&self, key: &str) -> bool {
-        self.known.iter().any(|(known, _)| *known == key)
+        self.keys().any(|(known, _)| *known == key)
+    }
+
+    /// The key as a file has it: one with a dot is another inside, because to the `config` crate a dot is a path.
+    fn written<'k>(&self, key: &'k str) -> &'k str {
+        let dotted = self.aliases.iter().find(|(alias, of)| *of == key && alias.contains('.'));
+        dotted.map_or(key, |(alias, _)| alias)
     }
 
     /// The environment variable of a key.
@@ -106,11 +143,11 @@ impl Keys {
 
     /// The known key nearest to a misspelt one: with the same first letters.
     fn hint(&self, key: &str) -> String {
-        let near = self.known.iter().map(|(known, _)| *known).find(|known| {
+        let near = self.keys().map(|(known, _)| *known).find(|known| {
             let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
             bare(known) == bare(key) || (key.len() > 3 && (known.starts_with(key) || key.starts_with(known)))
         });
-        near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default()
+        near.map(|near| format!(" (did you mean `{}`?)", self.written(near))).unwrap_or_default()
     }
 }
 
@@ -157,6 +194,7 @@ impl Reader<'_> {
             Some(_) => format!("environment {}: ", self.keys.variable(key)),
             None => String::new(),
         };
+        let key = self.keys.written(key);
         self.faults.0.push(format!("{place}`{key}` {what}"));
     }
 
@@ -196,9 +234,31 @@ impl Reader<'_> {
         }
     }
 
+    /// Seconds, which need not be whole, that may stay away.
+    pub(crate) fn seconds(&mut self, key: &str) -> Option<Duration> {
+        let seconds =
+            self.given(key)?.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        if seconds.is_none() {
+            self.fault(key, "must be a number of seconds");
+        }
+        seconds
+    }
+
     /// Days as a duration.
     pub(crate) fn days(&mut self, key: &str) -> Duration {
         Duration::from_secs(self.number::<u64>(key).saturating_mul(24 * 60 * 60))
+    }
+
+    /// The words of a command that may stay away. Its program need not be there: it is run when something happens, and what is wrong with
+    /// it must not keep from its work who does the rest.
+    pub(crate) fn command(&mut self, key: &str) -> Option<Vec<String>> {
+        match command::words(&self.given(key)?) {
+            Ok(words) => Some(words),
+            Err(why) => {
+                self.fault(key, &format!("is no command: {why}"));
+                None
+            }
+        }
     }
 
     /// An absolute path that may stay away.
@@ -234,4 +294,13 @@ impl Reader<'_> {
         self.fault(key, &format!("must be {words}"));
         otherwise
     }
+}
+
+/// What was checked, if it has no faults.
+fn accepted<T>((checked, faults): (T, Vec<String>), whose: &str) -> Result<T> {
+    if faults.is_empty() {
+        return Ok(checked);
+    }
+    let list: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    Err(Error::Fatal(format!("{whose} has faults:{list}")))
 }

@@ -1,13 +1,26 @@
 //! The configuration of the manager, one checked value.
 
+mod database;
+mod hooks;
+mod monitor;
+mod watch;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tracing_subscriber::EnvFilter;
+
 use crate::error::Result;
 use crate::model::{Dialect, Node, SlonyNode, Unrouted};
 use crate::paths::Paths;
-use crate::settings::{Keys, Reader, words};
+use crate::settings::{Key, Keys, Reader, words};
+
+pub(crate) use database::KNOWN as DATABASE_KEYS;
+pub use database::{DatabaseConfig, Roots, Secret, TlsConfig, TlsMode};
+pub use hooks::{HooksConfig, Lag, Limits};
+pub use monitor::{MonitorConfig, MonitorSource};
+pub use watch::{Listen, WatchConfig};
 
 /// The settings of one installation, checked.
 #[derive(Debug, Clone)]
@@ -16,6 +29,8 @@ pub struct Config {
     pub paths: Paths,
     /// How to reach the log-shipping node's database.
     pub database: DatabaseConfig,
+    /// Who may speak for which node, and what each may have; `None`: everybody for all, everything.
+    pub access_file: Option<PathBuf>,
     /// The Slony cluster's name, without the leading underscore of its schema.
     pub cluster: String,
     /// The log-shipping node; `None`: what the database says.
@@ -40,25 +55,18 @@ pub struct Config {
     pub dump: DumpConfig,
     /// How long logs are kept.
     pub life: LifeConfig,
+    /// What is shown to those who watch.
+    pub watch: WatchConfig,
     /// The dialect of nodes that are not named in `dialects`.
     pub dialect: Dialect,
     /// The dialects of single nodes.
     pub dialects: HashMap<Node, Dialect>,
     /// What becomes of statements of EXECUTE SCRIPT of which it cannot be told whether a node should have them.
     pub unrouted: Unrouted,
-}
-
-/// How to reach PostgreSQL.
-#[derive(Debug, Clone)]
-pub struct DatabaseConfig {
-    /// Host name, address, or the directory of a Unix socket.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Role.
-    pub user: String,
-    /// Database.
-    pub dbname: String,
+    /// What the monitor of PostgreSQL servers is to do; `None`: none is watched.
+    pub monitor: Option<MonitorSource>,
+    /// Which commands are run when something happens.
+    pub hooks: HooksConfig,
 }
 
 /// What dumps may do.
@@ -91,10 +99,8 @@ const KNOWN: &[(&str, Option<&str>)] = &[
     ("subscribers_dir", None),
     ("parser_config", None),
     ("tables_dir", None),
-    ("pg_host", Some("localhost")),
-    ("pg_port", Some("5432")),
-    ("pg_user", Some("slony")),
     ("pg_dbname", Some("jsoc")),
+    ("access_file", None),
     ("cluster", Some("jsoc")),
     ("slony_node", None),
     ("archive_dir", None),
@@ -128,8 +134,12 @@ const KNOWN: &[(&str, Option<&str>)] = &[
     ("ddl_unrouted", Some("hold")),
 ];
 
-const KEYS: Keys =
-    Keys { known: KNOWN, aliases: &[], unused: &[], environment: Some("SUBSCRIPTION_MANAGER") };
+const KEYS: Keys = Keys {
+    known: &[DATABASE_KEYS, KNOWN, monitor::KNOWN, hooks::KNOWN, watch::KNOWN],
+    aliases: hooks::ALIASES,
+    unused: &[],
+    environment: Some("SUBSCRIPTION_MANAGER"),
+};
 
 /// The words for dialects.
 const DIALECTS: &[(&str, Dialect)] = &[("psql", Dialect::Psql), ("slony", Dialect::Slony)];
@@ -144,8 +154,19 @@ impl Config {
         KEYS.load(path, Self::check)
     }
 
+    /// Reads a text, whatever the environment says.
+    pub fn read(text: &str) -> Result<Self> {
+        KEYS.read(text, Self::check)
+    }
+
+    /// Every key that there is.
+    pub(crate) fn keys() -> Result<Vec<Key>> {
+        KEYS.all(Self::check)
+    }
+
     fn check(read: &mut Reader<'_>) -> Self {
         let tables_dir = directory(read, "tables_dir");
+        let database = DatabaseConfig::read(read);
         let seconds = Duration::from_secs;
         Self {
             paths: Paths {
@@ -156,16 +177,13 @@ impl Config {
                 archive_dir: read.optional_path("archive_dir"),
                 tables_dir: tables_dir.unwrap_or_default(),
             },
-            database: DatabaseConfig {
-                host: read.text("pg_host"),
-                port: read.number("pg_port"),
-                user: read.text("pg_user"),
-                dbname: read.text("pg_dbname"),
-            },
+            monitor: MonitorSource::read(read, &database),
+            database,
+            access_file: read.optional_path("access_file"),
             cluster: read.text("cluster"),
             slony_node: read.optional("slony_node").map(SlonyNode),
             log_dir: read.optional_path("log_dir"),
-            log_level: read.text("log_level"),
+            log_level: log_level(read, "log_level"),
             owner: read.text("owner"),
             grant_to: words(&read.text("grant_to")),
             request_age: read.days("request_days"),
@@ -183,9 +201,11 @@ impl Config {
                 archives: Some(read.days("archive_days")).filter(|keep| !keep.is_zero()),
                 bundle_after: read.number("bundle_after"),
             },
+            watch: WatchConfig::read(read),
             dialect: read.choice("dialect", DIALECTS, Dialect::Psql),
             dialects: dialects(read, "site_dialects"),
             unrouted: read.choice("ddl_unrouted", UNROUTED, Unrouted::Hold),
+            hooks: HooksConfig::read(read),
         }
     }
 
@@ -201,6 +221,14 @@ fn directory(read: &mut Reader<'_>, key: &str) -> Option<PathBuf> {
         read.fault(key, "must not hold white space: the registry parts its paths by it");
     }
     Some(path)
+}
+
+fn log_level(read: &mut Reader<'_>, key: &str) -> String {
+    let level = read.text(key);
+    if let Err(error) = EnvFilter::try_new(&level) {
+        read.fault(key, &format!("is not understood: {error}"));
+    }
+    level
 }
 
 fn dialects(read: &mut Reader<'_>, key: &str) -> HashMap<Node, Dialect> {
@@ -221,6 +249,7 @@ fn dialects(read: &mut Reader<'_>, key: &str) -> HashMap<Node, Dialect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Hook, Occasion};
 
     const SMALL: &str =
         "triggerdir=/t/\nsubscribers_dir=/s\nparser_config=/e/slon_parser.cfg\ntables_dir=/e/\n";
@@ -273,8 +302,74 @@ mod tests {
     }
 
     #[test]
+    fn the_monitor_is_set_up_here_or_by_a_file_of_its_own() {
+        assert!(read(SMALL, &[]).0.monitor.is_none());
+        let keys = "monitor_nodes=a:1, /run/b:2\nmonitor_dbname=m\nmonitor_user=u\nmonitor_heartbeat=0.5\n\
+                    monitor_on_primary_down=/bin/tell 'the two'\npg_sslmode=require\n";
+        let (config, faults) = read(&format!("{SMALL}{keys}"), &[]);
+        assert_eq!(faults, [""; 0]);
+        let Some(MonitorSource::Here(monitor)) = config.monitor else { panic!("{:?}", config.monitor) };
+        assert_eq!(monitor.servers, ["a:1".parse().unwrap(), "/run/b:2".parse().unwrap()]);
+        assert_eq!(monitor.heartbeat, Duration::from_millis(500));
+        assert_eq!(monitor.max_sync_delay, Duration::from_secs(120));
+        assert_eq!(monitor.triggers[&Occasion::PrimaryDown], ["/bin/tell", "the two"]);
+        let database = monitor.database_at(&monitor.servers[0]);
+        assert_eq!((database.host.as_str(), database.tls.mode), ("a", TlsMode::Require));
+
+        let (config, faults) = read(&format!("{SMALL}monitor_config=/e/plusmoin.json\n"), &[]);
+        assert_eq!(faults, [""; 0]);
+        assert!(matches!(config.monitor, Some(MonitorSource::File(..))));
+
+        let bad = "monitor_config=/e/plusmoin.json\nmonitor_heartbeat=1\n";
+        let (_, faults) = read(&format!("{SMALL}{bad}"), &[]);
+        let expected =
+            "line 6: `monitor_heartbeat` cannot stand beside `monitor_config`: the file says everything";
+        assert_eq!(faults, [expected]);
+
+        let bad = "monitor_nodes=a:1 a:1 b\nmonitor_heartbeat=0\nmonitor_user=u\nmonitor_on_up='x\n";
+        let (_, faults) = read(&format!("{SMALL}{bad}"), &[]);
+        let expected = [
+            "line 5: `monitor_nodes` names `a:1` twice",
+            "line 5: `monitor_nodes` has `b`, which is not `host:port`",
+            "`monitor_dbname` is missing",
+            "line 6: `monitor_heartbeat` must be more than 0",
+            "line 8: `monitor_on_up` is no command: `'x` has a quote without its end",
+        ];
+        assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn hooks_are_commands_with_two_limits() {
+        let text =
+            format!("{SMALL}hook.started=/bin/sh -c 'a  b'\nhook.node_behind=mail root\nbehind_logs=9\n");
+        let (config, faults) = read(&text, &[("SUBSCRIPTION_MANAGER_HOOK_STOPPED", "/bin/true")]);
+        assert_eq!(faults, [""; 0]);
+        let hooks = config.hooks;
+        assert_eq!(hooks.commands[&Hook::Started], ["/bin/sh", "-c", "a  b"]);
+        assert_eq!(hooks.commands.len(), 3);
+        assert_eq!(hooks.limits.behind, Lag { logs: Some(9), age: Some(Duration::from_secs(3600)) });
+        assert_eq!(hooks.limits.recovered, Lag { logs: Some(0), age: Some(Duration::from_secs(600)) });
+
+        let text = format!(
+            "{SMALL}hook.started=/etc/passwd\nhook.stopped='x\nhook.gone=x\nbehind_age=0\nhook.node_behind=x\n\
+             behind_logs=0\nlog_level=x=y=z\n"
+        );
+        // A program need not be there.
+        let (_, faults) = read(&text, &[]);
+        let expected = [
+            "line 7: `hook.gone` is no key",
+            "line 11: `log_level` is not understood: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
+            "line 6: `hook.stopped` is no command: `'x` has a quote without its end",
+            "line 9: `hook.node_behind` is never run: `behind_logs` and `behind_age` are 0",
+        ];
+        assert_eq!(faults, expected);
+        let (_, faults) = read(&format!("{SMALL}behind_age=60\n"), &[]);
+        assert_eq!(faults, ["`recovered_age` must be less than `behind_age`"]);
+    }
+
+    #[test]
     fn the_sample_is_a_configuration() {
-        let (_, faults) = read(include_str!("../etc/subscription_manager.cfg"), &[]);
+        let (_, faults) = read(include_str!("../../etc/subscription_manager.cfg"), &[]);
         assert_eq!(faults, [""; 0]);
     }
 }
