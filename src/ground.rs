@@ -1,15 +1,19 @@
 //! What the files say of a node: the ground on which every flow stands. What is decided on it under the hold is true
 //! until the hold ends.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use crate::disk;
+use crate::access::Access;
+use crate::disk::{self, Identity};
 use crate::error::{Error, Result};
-use crate::model::{Counter, Node, SeriesList};
+use crate::model::{Counter, Node, SeriesList, SlonyNode};
 use crate::paths::{Paths, SitePaths, shown};
 use crate::protocol::{
     Cuts, Entry, Malformed, OpenRequest, Registry, Request, Stopped, read_acknowledgement, read_names,
+    read_seen,
 };
 
 /// One node at one moment.
@@ -72,50 +76,149 @@ impl Ground {
 pub struct Acknowledged {
     /// The last log; `None`: it says nothing that can be read.
     pub counter: Option<Counter>,
+    /// When it said so.
+    pub written: Option<SystemTime>,
     /// What could not be read, and why.
     pub faults: Vec<String>,
 }
 
 impl Acknowledged {
     /// Reads both places where a site may say it; what was written last holds. Neither is trusted to be a plain file.
-    pub fn read(paths: &Paths, site: &SitePaths, node: &Node) -> Self {
+    /// What a stranger has written there is a fault too.
+    pub fn read(paths: &Paths, site: &SitePaths, node: &Node, access: &Access) -> Self {
         let mut faults = Vec::new();
         let mut said = Vec::new();
         for path in [site.acknowledgement(), paths.acknowledgement(node)] {
             let read = disk::read_dropped(&path).and_then(|dropped| {
                 let Some(dropped) = dropped else { return Ok(None) };
+                let written = dropped.written();
+                access.may_speak(node, dropped.owner).map_err(|denial| Error::Refused(denial.to_string()))?;
                 read_acknowledgement(&dropped.bytes)
-                    .map(Some)
+                    .map(|counter| Some((written, counter)))
                     .map_err(|source| Error::Malformed { path: path.clone(), source })
             });
             match read {
-                Ok(counter) => said.extend(counter.map(|counter| (disk::modified(&path), counter))),
+                Ok(word) => said.extend(word),
                 Err(error @ Error::Refused(_)) => {
                     faults.push(format!("read `{}`: {}", shown(&path), error.chain()));
                 }
                 Err(error) => faults.push(error.chain()),
             }
         }
-        Self { counter: said.into_iter().max().map(|(_, counter)| counter), faults }
+        let (written, counter) = said.into_iter().max().unzip();
+        Self { counter, written: written.flatten(), faults }
     }
 }
 
 /// Reads the registry. One that is not there is not an empty one: archives would be split for nobody.
 pub fn registry(paths: &Paths) -> Result<Arc<Registry>> {
-    read(&paths.registry, Registry::parse)?.map(Arc::new).ok_or_else(|| missing(&paths.registry))
+    read(&paths.registry, Registry::parse)?.map(Arc::new).ok_or_else(|| no_registry(paths))
+}
+
+/// The registry, kept from one question to the next: who asks for each of a thousand nodes would read a million lines.
+#[derive(Debug, Default)]
+pub struct KeptRegistry(Mutex<Option<(Identity, Arc<Registry>)>>);
+
+impl KeptRegistry {
+    /// As [`registry`]; the file is read again only if it is another by now.
+    pub fn read(&self, paths: &Paths) -> Result<Arc<Registry>> {
+        // Asked before: what is written meanwhile is another file the next time.
+        let state = disk::state(&paths.registry);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, registry)) = kept.as_ref().filter(|(before, _)| Some(*before) == state) {
+            return Ok(registry.clone());
+        }
+        let registry = registry(paths)?;
+        *kept = state.map(|state| (state, registry.clone()));
+        Ok(registry)
+    }
+}
+
+/// Puts on disk what an earlier process has done and, because it was killed, not synced. For whoever begins to act: a step
+/// that is found done is not done again, so a loss of power after that could take back one of them alone.
+pub fn put_on_disk(paths: &Paths) -> Result<()> {
+    let rejected = paths.rejected();
+    let registry_directory = paths.registry.parent().unwrap_or(Path::new("/"));
+    let ours = [&paths.triggerdir, &rejected, &paths.subscribers_dir, &paths.tables_dir, &paths.work_dir];
+    let ours = ours.into_iter().cloned().chain([registry_directory.to_owned()]);
+    let mut directories = Vec::new();
+    for entry in read(&paths.registry, Registry::parse)?.iter().flat_map(Registry::entries) {
+        let node = entry.name().and_then(|name| name.parse::<Node>().ok());
+        let site = node.map(|node| paths.site(&node, Some(entry)));
+        directories.extend(site.into_iter().flat_map(|site| [site.new_directory, site.held_directory]));
+        directories.push(entry.directory.clone());
+    }
+    // One by one: what has not changed costs next to nothing, and a sync of all would wait for strangers' files.
+    for directory in directories.iter().filter(|directory| disk::real_directory(directory).is_ok()) {
+        // One node's trouble is that node's.
+        if let Err(error) = disk::sync_directory(directory) {
+            tracing::warn!(error = error.chain(), "what was done there before may not be on disk");
+        }
+    }
+    let ours: BTreeSet<_> = ours.filter(|directory| disk::exists(directory)).collect();
+    ours.iter().try_for_each(|directory| disk::sync_directory(directory))
+}
+
+/// The list of every registered node.
+pub fn lists(paths: &Paths) -> Result<Vec<(Node, SeriesList)>> {
+    let registry = registry(paths)?;
+    let mut lists = Vec::new();
+    for entry in registry.entries() {
+        let Some(Ok(node)) = entry.name().map(str::parse::<Node>) else { continue };
+        let ground = Ground::of_entry(paths, registry.clone(), &node, Some(entry))?;
+        lists.extend(ground.list().cloned().map(|list| (node, list)));
+    }
+    Ok(lists)
+}
+
+/// Fails if a database is another Slony node than the one whose archives are served: its counters are about other archives.
+pub fn check_slony_node(paths: &Paths, configured: Option<SlonyNode>, said: SlonyNode) -> Result<()> {
+    let wrong =
+        |reason: String| Err(Error::WrongDatabase(format!("this database is Slony node {said}, {reason}")));
+    if let Some(wanted) = configured {
+        return if wanted == said {
+            Ok(())
+        } else {
+            wrong(format!("the configuration says slony_node={wanted}"))
+        };
+    }
+    let seen = disk::read_optional(&paths.seen())?.map(|bytes| read_seen(&bytes)).unwrap_or_default();
+    match seen.last() {
+        Some(last) if last.name.node != said => wrong(format!(
+            "but archives of Slony node {} were split: if another node ships logs from now on, set slony_node={said}",
+            last.name.node
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Makes an empty registry where there never was one.
 pub fn create_registry(paths: &Paths) -> Result<()> {
-    let of_a_node = |ending: &std::ffi::OsStr| ["cuts", "lst", "cut"].iter().any(|known| ending == *known);
-    let is_of_a_node = |name: &std::ffi::OsString| Path::new(name).extension().is_some_and(of_a_node);
     if disk::exists(&paths.registry) {
         return Ok(());
     }
-    if disk::names(&paths.tables_dir)?.iter().any(is_of_a_node) {
+    if has_nodes(paths)? {
         return Err(missing(&paths.registry));
     }
     disk::write(&paths.registry, b"")
+}
+
+/// Whether files of any node are there.
+fn has_nodes(paths: &Paths) -> Result<bool> {
+    let of_a_node = |ending: &std::ffi::OsStr| ["cuts", "lst", "cut"].iter().any(|known| ending == *known);
+    let is_of_a_node = |name: &std::ffi::OsString| Path::new(name).extension().is_some_and(of_a_node);
+    Ok(disk::names(&paths.tables_dir)?.iter().any(is_of_a_node))
+}
+
+/// Why there is no registry: somebody has taken it away, or there never was one.
+fn no_registry(paths: &Paths) -> Error {
+    match has_nodes(paths) {
+        Ok(false) => {
+            let path = paths.registry.display();
+            Error::Stopped(format!("`{path}` is not there yet: a start of the daemon makes it"))
+        }
+        _ => missing(&paths.registry),
+    }
 }
 
 fn missing(path: &Path) -> Error {

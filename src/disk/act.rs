@@ -1,10 +1,12 @@
 //! Carrying out the steps of a plan.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{create_directory, names, remove, rename, site_logs, sync_directory, write};
+use super::{
+    append_once, change, create_directory, is_ours, keep_apart, names, remove, rename, replace, site_logs,
+    sync_directory, write,
+};
 use crate::error::{Context, Result};
 use crate::model::Step;
 
@@ -15,11 +17,15 @@ pub fn act(steps: &[Step]) -> Result<()> {
         tracing::debug!(%step, "act");
         match step {
             Step::Write { path, bytes } => write(path, bytes),
+            Step::Replace { path, before, bytes } => replace(path, before, bytes),
             Step::Remove(path) => remove(path),
             Step::MakeDirectory { path, like } => create_directory(path, like),
-            Step::Rename { from, to } => rename(from, to),
+            Step::KeepApart { path, group } => keep_apart(path, *group).map(drop),
+            Step::Show { from, .. } if !is_ours(from) => Ok(()),
+            Step::Rename { from, to } | Step::Show { from, to } => rename(from, to),
             Step::MoveLogs { from, into } => move_logs(from, into),
             Step::RemoveDirectory(path) => remove_directory(path),
+            Step::Append { path, marks, line } => append_once(path, marks, line),
         }
     })
 }
@@ -29,21 +35,26 @@ pub fn move_logs(from: &Path, into: &Path) -> Result<()> {
     if !super::exists(from) {
         return Ok(());
     }
+    let mut left = Vec::new();
     for (_, name) in site_logs(from)? {
         let (source, target) = (from.join(&name), into.join(&name));
-        match fs::rename(&source, &target) {
+        match change::rename(&source, &target) {
             // The directory is a file system of its own.
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 super::link_or_copy(&source, &target)?;
             }
             renamed => renamed.context("rename", &source)?,
         }
-        // Two names of one file: rename(2) then does nothing, and the old name would stay.
+        // Copied; or two names of one file: rename(2) does nothing then.
         if super::exists(&source) {
-            fs::remove_file(&source).context("remove", &source)?;
+            left.push(source);
         }
     }
     sync_directory(into)?;
+    // Only now: a loss of power takes from each file system what it likes, and a log must be in one of them.
+    for source in left {
+        change::remove(&source).context("remove", &source)?;
+    }
     sync_directory(from)
 }
 
@@ -54,9 +65,34 @@ fn remove_directory(path: &Path) -> Result<()> {
         Err(_) if !super::exists(path) => return Ok(()),
         Err(error) => return Err(error),
     }
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        result => result.context("remove directory", path)?,
-    }
+    change::remove_tree(path).context("remove directory", path)?;
     path.parent().map_or(Ok(()), sync_directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_hid_under_our_name_is_not_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join(".answer.ready"), directory.path().join("answer"));
+        let show = [Step::Show { from: from.clone(), to: to.clone() }];
+        // Others may write it, or it is no file at all.
+        fs::write(&from, "planted").unwrap();
+        fs::set_permissions(&from, Permissions::from_mode(0o666)).unwrap();
+        act(&show).unwrap();
+        assert!(from.exists() && !to.exists());
+        fs::remove_file(&from).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", &from).unwrap();
+        act(&show).unwrap();
+        assert!(from.is_symlink() && !to.exists());
+        fs::remove_file(&from).unwrap();
+        write(&from, b"ours").unwrap();
+        act(&show).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"ours");
+    }
 }

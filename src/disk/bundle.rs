@@ -13,8 +13,9 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use tempfile::NamedTempFile;
 
+use super::observe::open_plain;
 use super::publish::{create_hidden, publish_created};
-use super::{Identity, open, state};
+use super::{Identity, change, state};
 use crate::error::{Context, Error, Result};
 use crate::model::{ArchiveName, BundleName, SlonyNode};
 
@@ -85,9 +86,8 @@ impl Packing {
         let newest = sources.iter().filter_map(|(source, _)| super::modified(source)).max();
         let written = written.or(newest).unwrap_or(SystemTime::UNIX_EPOCH);
         // Here, because it lasts: the hold is kept while it gets its name.
-        file.as_file()
-            .set_modified(written)
-            .and_then(|()| file.as_file().sync_all())
+        change::set_modified(&file, written)
+            .and_then(|()| change::sync_open(file.as_file(), &hidden))
             .context("sync", &hidden)?;
         Ok(Packed { file, sources, path })
     }
@@ -211,7 +211,7 @@ pub fn are_current(files: &[(PathBuf, Identity)]) -> bool {
 
 /// A log that is a file of its own; `None` if it is not there.
 fn single(path: &Path, name: &str) -> Result<Option<(Member, io::Take<File>)>> {
-    let Some(file) = open(path)? else { return Ok(None) };
+    let Some(file) = open_plain(path)? else { return Ok(None) };
     let metadata = file.metadata().context("examine", path)?;
     let modified = metadata.modified().context("examine", path)?;
     let modified = modified.duration_since(SystemTime::UNIX_EPOCH).as_ref().map_or(0, Duration::as_secs);

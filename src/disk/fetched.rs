@@ -2,14 +2,14 @@
 //! trusted.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::sync_directory;
+use super::{change, sync_directory};
 use crate::error::{Context, Error, Result};
 
 /// Bytes that are read at once.
@@ -23,10 +23,7 @@ const UNPACKED: u64 = 1 << 40;
 
 /// Removes a directory and whatever is in it, if it is there.
 pub fn remove_all_of(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed.context("remove directory", path),
-    }
+    change::remove_tree(path).context("remove directory", path)
 }
 
 /// SHA-256 of a file in hexadecimal digits.
@@ -45,9 +42,8 @@ pub fn sha256(path: &Path) -> Result<String> {
 
 /// Gives a whole file its name. Content and name are on disk when it returns.
 pub fn settle(part: &Path, path: &Path) -> Result<()> {
-    let file = File::open(part).context("open", part)?;
-    file.sync_all().context("sync", part)?;
-    fs::rename(part, path).context("rename", part)?;
+    change::sync(part).context("sync", part)?;
+    change::rename(part, path).context("rename", part)?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
@@ -81,13 +77,13 @@ impl Read for Telling<'_> {
 /// must be plain files, each with a name of its own that `accept` takes; otherwise nothing is unpacked.
 pub fn unpack(archive: &Path, into: &Path, accept: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let above = into.parent().unwrap_or(Path::new("."));
-    let scratch = tempfile::Builder::new().prefix(".tmp-").tempdir_in(above);
+    let scratch = change::create_hidden_directory(above);
     let scratch = scratch.context("create a directory in", above)?;
     let names = unpack_members(archive, scratch.path(), accept)?;
     sync_directory(scratch.path())?;
     remove_all_of(into)?;
     let scratch = scratch.keep();
-    fs::rename(&scratch, into).context("rename", &scratch)?;
+    change::rename(&scratch, into).context("rename", &scratch)?;
     sync_directory(above)?;
     Ok(names.iter().map(|name| into.join(name)).collect())
 }
@@ -117,13 +113,13 @@ fn unpack_members(archive: &Path, into: &Path, accept: &dyn Fn(&str) -> bool) ->
             refused(format!("with its member `{shown}` it is larger than {UNPACKED} bytes"))
         })?;
         let path = into.join(&name);
-        let mut target = File::create_new(&path).context("create", &path)?;
+        let mut target = change::create(&path).context("create", &path)?;
         io::copy(&mut entry, &mut target).map_err(|error| match error.kind() {
             // Of the packing, not of the disk.
             ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => unreadable(error),
             _ => Error::Disk { action: "write", path: path.clone(), source: error },
         })?;
-        target.sync_all().context("sync", &path)?;
+        change::sync_open(&target, &path).context("sync", &path)?;
         names.push(name);
     }
     Ok(names)
@@ -133,6 +129,7 @@ fn unpack_members(archive: &Path, into: &Path, accept: &dyn Fn(&str) -> bool) ->
 mod tests {
     use super::*;
     use flate2::write::GzEncoder;
+    use std::fs;
     use std::io::Write as _;
 
     /// Packs members: kind, name and content; links point to their content.

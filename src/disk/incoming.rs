@@ -1,10 +1,11 @@
-//! Files on their way in: fetched under hidden names that end with `.part`, looked at, and then used up or kept. Nothing
-//! here is synced: what a crash takes is fetched again.
+//! Files on their way in: fetched under hidden names that end with `.part`, looked at, and then used up or kept. None of
+//! them is synced: what a crash takes is fetched again.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::change;
 use crate::error::{Context, Result};
 
 /// What the hidden names end with.
@@ -15,9 +16,19 @@ pub fn part(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!(".{name}{ENDING}"))
 }
 
-/// Makes a directory and those above it, if they are not there.
+/// Makes a directory and those above it, if they are not there. Their names are on disk when it returns: what is synced in
+/// a directory that a power loss takes would be gone with it.
 pub fn create_directories(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).context("create directory", path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_directories(above)?;
+    match change::make_directory(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made.context("create directory", path)?,
+    }
+    super::sync_directory(above)
 }
 
 /// Removes what earlier runs left on its way in.
@@ -33,7 +44,7 @@ pub fn remove_parts(directory: &Path) -> Result<()> {
 
 /// Removes a file, if it is there. After a power loss it may be back.
 pub fn discard(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
+    match change::remove(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.context("remove", path),
     }
@@ -41,7 +52,7 @@ pub fn discard(path: &Path) -> Result<()> {
 
 /// Gives a file its name, replacing what has it. After a power loss it may have the old one.
 pub fn keep(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).context("rename", from)
+    change::rename(from, to).context("rename", from)
 }
 
 /// Whether a file's last line is this one, with its line end.
@@ -58,6 +69,7 @@ pub fn ends_with_line(path: &Path, line: &str) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_last_line_is_a_whole_line() {

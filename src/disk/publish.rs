@@ -1,30 +1,49 @@
 //! The one way to write a file: hidden temporary name, content, sync, rename, sync of the directory.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::error::{Context, Result};
+use super::change;
+use crate::error::{Context, Error, Result};
+use crate::paths::shown;
 
 /// Readable by everybody: subscribers fetch with accounts of their own.
 const READABLE: u32 = 0o644;
 
-/// What temporary names begin with.
-const TEMPORARY: &[u8] = b".tmp-";
-
 /// Puts a file with these bytes into place as a whole. When it returns, content and name are on disk. A crash before
 /// leaves the old file, or none, and at the most a hidden temporary file. A file that has these bytes already is left
-/// alone, so that repeating a step is cheap and keeps its owner.
+/// alone, so that repeating a step is cheap and keeps its owner; but its name may be of a run that failed, or was killed,
+/// before it was on disk.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if holds(path, bytes) {
-        return Ok(());
+        return sync_directory(parent(path));
     }
+    write_anew(path, bytes)
+}
+
+/// As [`write()`], also where the file has these bytes already: its time says that they still hold.
+pub fn write_anew(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = create_hidden(parent(path))?;
-    file.write_all(bytes).context("write", file.path())?;
+    file.as_file_mut().write_all(bytes).context("write", path)?;
     publish_created(file, path, READABLE)
+}
+
+/// As [`write()`], and the file must still have the bytes from which these were made, or these already: nothing is overwritten that
+/// somebody has written by hand meanwhile.
+pub fn replace(path: &Path, before: &[u8], bytes: &[u8]) -> Result<()> {
+    let there = super::read_optional(path)?;
+    match there.as_deref() {
+        Some(there) if there == before || there == bytes => write(path, bytes),
+        _ => Err(Error::Stopped(format!(
+            "somebody has changed `{}` meanwhile: it is left as it is, and what was to be done is done by it when it is tried again",
+            shown(path)
+        ))),
+    }
 }
 
 /// Makes a file with these bytes under a name that nothing has; whether it is made. It comes as a whole, from `scratch`, so
@@ -32,13 +51,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// a crash may leave the begin of it.
 pub fn write_new(path: &Path, bytes: &[u8], scratch: &Path) -> Result<bool> {
     let mut file = create_hidden(scratch)?;
-    file.write_all(bytes).context("write", file.path())?;
-    let mode = Permissions::from_mode(READABLE);
-    file.as_file().set_permissions(mode).context("set the mode of", file.path())?;
-    file.as_file().sync_all().context("sync", file.path())?;
-    let created = match fs::hard_link(file.path(), path) {
+    file.as_file_mut().write_all(bytes).context("write into", scratch)?;
+    change::set_mode_of(&file, READABLE).context("set the mode of", file.path())?;
+    change::sync_open(file.as_file(), file.path()).context("sync", file.path())?;
+    let created = match change::link(file.path(), path) {
         Err(error) if matches!(error.raw_os_error(), Some(code) if is_link_refusal(code)) => {
-            File::create_new(path).and_then(|mut file| file.write_all(bytes))
+            change::create(path).and_then(|mut file| file.write_all(bytes))
         }
         linked => linked,
     };
@@ -51,8 +69,31 @@ pub fn write_new(path: &Path, bytes: &[u8], scratch: &Path) -> Result<bool> {
 /// Appends to a file, which is made if it is not there. Nothing is synced, and a crash may leave a part of it: for what
 /// nothing relies upon.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<()> {
-    let file = fs::OpenOptions::new().create(true).append(true).open(path);
-    file.and_then(|mut file| file.write_all(bytes)).context("append to", path)
+    change::open_to_append(path).and_then(|mut file| file.write_all(bytes)).context("append to", path)
+}
+
+/// Puts a file into place as a whole that tells how far this process is, for those who look on: nothing relies upon it, and
+/// nothing is synced.
+pub fn write_fleeting(path: &Path, bytes: &[u8]) -> Result<()> {
+    change::replace_fleeting(path, bytes, READABLE).context("write", path)
+}
+
+/// Adds to such a file, which is made if it is not there. A crash may leave a part of what was added.
+pub fn append_fleeting(path: &Path, bytes: &[u8]) -> Result<()> {
+    change::append_fleeting(path, bytes).context("append to", path)
+}
+
+/// Removes such a file, if it is there.
+pub fn remove_fleeting(path: &Path) -> Result<()> {
+    match change::remove_fleeting(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.context("remove", path),
+    }
+}
+
+/// Lets everybody connect to a socket who comes to it: its directory decides who does.
+pub fn open_socket(path: &Path) -> Result<()> {
+    change::set_mode(path, 0o666).context("set the mode of", path)
 }
 
 /// Appends to `into` (made if it is not there) what a file has from the byte `from` on, at the most `limit` bytes, and tells
@@ -66,7 +107,7 @@ pub fn append_from(
 ) -> Result<Option<u64>> {
     let Some(mut source) = super::open(path)? else { return Ok(None) };
     source.seek(io::SeekFrom::Start(from)).context("read", path)?;
-    let mut target = fs::OpenOptions::new().create(true).append(true).open(into).context("open", into)?;
+    let mut target = change::open_to_append(into).context("open", into)?;
     let mut left = limit;
     loop {
         let copied =
@@ -82,19 +123,19 @@ pub fn append_from(
 /// Copies are made in pieces of this size.
 const PIECE: u64 = 1 << 20;
 
-/// Whether a plain file with these bytes is there. Its kind and size are asked first: in the drop directory anything
-/// may have the name.
+/// Whether a file of ours with these bytes is there. Its kind and size are asked first: in the drop directory anything
+/// may have the name, and what a stranger has put there is not written, whatever it says.
 fn holds(path: &Path, bytes: &[u8]) -> bool {
-    let plain =
-        fs::symlink_metadata(path).is_ok_and(|there| there.is_file() && there.len() == bytes.len() as u64);
-    plain && fs::read(path).is_ok_and(|there| there == bytes)
+    super::plain_size(path) == Some(bytes.len() as u64)
+        && super::is_ours(path)
+        && fs::read(path).is_ok_and(|there| there == bytes)
 }
 
 /// As [`write()`], and the file gets this mode and, as far as this process may give it, this group.
 pub fn write_like(path: &Path, bytes: &[u8], mode: u32, group: u32) -> Result<()> {
     let mut file = create_hidden(parent(path))?;
-    file.write_all(bytes).context("write", file.path())?;
-    if let Err(error) = std::os::unix::fs::chown(file.path(), None, Some(group)) {
+    file.as_file_mut().write_all(bytes).context("write", path)?;
+    if let Err(error) = change::set_group(file.path(), group) {
         tracing::debug!(path = %path.display(), group, %error, "the file keeps the group of the daemon");
     }
     publish_created(file, path, mode)
@@ -102,7 +143,7 @@ pub fn write_like(path: &Path, bytes: &[u8], mode: u32, group: u32) -> Result<()
 
 /// A new hidden file in `directory`; it removes itself when it is dropped.
 pub fn create_hidden(directory: &Path) -> Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory).context("create a file in", directory)
+    change::create_hidden(directory).context("create a file in", directory)
 }
 
 /// Gives a hidden file its mode and its name. Content and name are on disk when it returns.
@@ -114,15 +155,13 @@ pub fn publish_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()
 /// Ends the writing of a hidden file that everybody may read. It has no name yet, and is not on disk before
 /// [`sync_many`]; it removes itself when it is dropped.
 pub fn close_hidden(file: NamedTempFile) -> Result<TempPath> {
-    file.as_file()
-        .set_permissions(Permissions::from_mode(READABLE))
-        .context("set the mode of", file.path())?;
+    change::set_mode_of(&file, READABLE).context("set the mode of", file.path())?;
     Ok(file.into_temp_path())
 }
 
 /// Gives a closed hidden file its name, replacing what has it. Nothing is synced.
 pub fn name_hidden(file: TempPath, path: &Path) -> Result<()> {
-    let error = match file.persist(path) {
+    let error = match change::persist(file, path) {
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
@@ -130,7 +169,7 @@ pub fn name_hidden(file: TempPath, path: &Path) -> Result<()> {
         io::ErrorKind::CrossesDevices => link_or_copy(&error.path, path),
         io::ErrorKind::IsADirectory => {
             clear_the_way(path)?;
-            error.path.persist(path).map_err(|e| e.error).context("rename a file to", path)
+            change::persist(error.path, path).map_err(|e| e.error).context("rename a file to", path)
         }
         _ => Err(error.error).context("rename a file to", path),
     }
@@ -144,9 +183,7 @@ const ONE_BY_ONE: usize = 8;
 pub fn sync_many<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<()> {
     let paths: Vec<&Path> = paths.into_iter().collect();
     if paths.len() <= ONE_BY_ONE {
-        return paths
-            .into_iter()
-            .try_for_each(|path| File::open(path).and_then(|file| file.sync_all()).context("sync", path));
+        return paths.into_iter().try_for_each(|path| change::sync(path).context("sync", path));
     }
     let mut directories: Vec<&Path> =
         paths.iter().map(|path| if path.is_dir() { path } else { parent(path) }).collect();
@@ -156,25 +193,24 @@ pub fn sync_many<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<()> {
     for directory in directories {
         let open = File::open(directory).context("open", directory)?;
         if devices.insert(open.metadata().context("examine", directory)?.dev()) {
-            rustix::fs::syncfs(&open)
-                .map_err(io::Error::from)
-                .context("sync the file system of", directory)?;
+            change::sync_file_system(&open, directory).context("sync the file system of", directory)?;
         }
     }
     Ok(())
 }
 
 fn name_created(file: NamedTempFile, path: &Path, mode: u32) -> Result<()> {
-    file.as_file().set_permissions(Permissions::from_mode(mode)).context("set the mode of", file.path())?;
-    file.as_file().sync_all().context("sync", file.path())?;
+    // Told with the name that it is to have: the hidden one is another each time, and the fault would be news each time.
+    change::set_mode_of(&file, mode).context("set the mode of", path)?;
+    change::sync_open(file.as_file(), file.path()).context("sync", path)?;
     clear_the_way(path)?;
-    file.persist(path).map_err(|e| e.error).context("rename a file to", path)?;
+    change::persist(file.into_temp_path(), path).map_err(|e| e.error).context("rename a file to", path)?;
     Ok(())
 }
 
 /// A directory that somebody made under the name of a file of ours would block that name for ever.
 fn clear_the_way(path: &Path) -> Result<()> {
-    if is_directory(path) { fs::remove_dir_all(path).context("remove directory", path) } else { Ok(()) }
+    if is_directory(path) { change::remove_tree(path).context("remove directory", path) } else { Ok(()) }
 }
 
 /// A directory itself, not a link to one.
@@ -185,7 +221,7 @@ fn is_directory(path: &Path) -> bool {
 /// Removes a file, if it is there; it cannot come back after a power loss.
 pub fn remove(path: &Path) -> Result<()> {
     clear_the_way(path)?;
-    match fs::remove_file(path) {
+    match change::remove(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context("remove", path),
         Ok(()) => sync_directory(parent(path)),
@@ -197,32 +233,54 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     if super::exists(from) && !is_directory(from) {
         clear_the_way(to)?;
     }
-    match fs::rename(from, to) {
+    match change::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !super::exists(from) => return Ok(()),
         result => result.context("rename", from)?,
     }
-    // Two names of one file: rename(2) then does nothing at all, and the old name would stay.
-    if super::exists(from) {
-        fs::remove_file(from).context("remove", from)?;
+    if parent(from) == parent(to) {
+        remove_twin(from, to)?;
+        return sync_directory(parent(to));
     }
     sync_directory(parent(to))?;
-    if parent(from) == parent(to) { Ok(()) } else { sync_directory(parent(from)) }
+    remove_twin(from, to)?;
+    sync_directory(parent(from))
+}
+
+/// Removes `name` if it is another name of the file that `other` names: rename(2) does nothing at all then, and it would stay. Any
+/// other file of that name has come since, as a subscriber's next request does, and is not ours to remove.
+fn remove_twin(name: &Path, other: &Path) -> Result<()> {
+    if are_one(name, other) { change::remove(name).context("remove", name) } else { Ok(()) }
+}
+
+/// Whether two names are those of one file.
+fn are_one(name: &Path, other: &Path) -> bool {
+    let file = |path: &Path| fs::symlink_metadata(path).ok().map(|there| (there.dev(), there.ino()));
+    file(name).is_some_and(|one| file(other) == Some(one))
 }
 
 /// Makes a directory, if it is not there. It takes mode and group of `like` where that exists, because an operator who
 /// has set those of a site's directory means its successor too.
 pub fn create_directory(path: &Path, like: &Path) -> Result<()> {
-    match fs::create_dir(path) {
+    match change::make_directory(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_directory(path) => return Ok(()),
         result => result.context("create directory", path)?,
     }
     if let Ok(model) = fs::metadata(like) {
-        let mode = Permissions::from_mode(model.permissions().mode());
-        fs::set_permissions(path, mode).context("set the mode of", path)?;
+        change::set_mode(path, model.permissions().mode()).context("set the mode of", path)?;
         // Not permitted to a daemon outside that group; the operator sees it in the directory's listing.
-        let _ = std::os::unix::fs::chown(path, None, Some(model.gid()));
+        let _ = change::set_group(path, model.gid());
     }
     sync_directory(parent(path))
+}
+
+/// Makes a directory, if it is not there. Whatever else has its name makes room: a link that somebody put there would lead
+/// out of our directories.
+pub fn claim_directory(path: &Path) -> Result<()> {
+    if is_directory(path) {
+        return Ok(());
+    }
+    remove(path)?;
+    create_directory(path, path)
 }
 
 /// Removes what [`create_hidden`] made in a process that was killed. Nobody else may write there now.
@@ -230,47 +288,48 @@ pub fn remove_temporary(directory: &Path) -> Result<()> {
     if !directory.is_dir() {
         return Ok(());
     }
-    for name in super::names(directory)?.iter().filter(|name| is_temporary(name)) {
+    for name in super::names(directory)?.iter().filter(|name| change::is_temporary(name)) {
         remove(&directory.join(name))?;
     }
     Ok(())
 }
 
-/// Whether there is anything of that kind, of a process that was killed or one that is at work.
-pub fn has_temporary(directory: &Path) -> bool {
-    super::names(directory).is_ok_and(|names| names.iter().any(|name| is_temporary(name)))
-}
-
-fn is_temporary(name: &std::ffi::OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(TEMPORARY)
+/// What there is of that kind, of processes that were killed or that are at work, and when each was last written; no link followed.
+pub fn temporary(directory: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let names = super::names(directory).unwrap_or_default();
+    let paths = names.iter().filter(|name| change::is_temporary(name)).map(|name| directory.join(name));
+    let written = |path: PathBuf| {
+        let written = fs::symlink_metadata(&path).and_then(|there| there.modified()).ok()?;
+        Some((path, written))
+    };
+    paths.filter_map(written).collect()
 }
 
 /// Gives a file a second name. As [`link_or_copy`], and quicker where nothing has that name.
 pub fn link(from: &Path, to: &Path) -> Result<()> {
-    if fs::hard_link(from, to).is_ok() { Ok(()) } else { link_or_copy(from, to) }
+    if change::link(from, to).is_ok() { Ok(()) } else { link_or_copy(from, to) }
 }
 
 /// Gives a file a second name, replacing what has it; where the file systems differ it is copied. Neither is synced:
 /// the caller syncs the directory once for many.
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    // Done by an earlier run. A rename over it would do nothing, and leave the hidden name there.
+    if are_one(from, to) {
+        return Ok(());
+    }
     let directory = parent(to);
-    let hidden = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .make_in(directory, |path| fs::hard_link(from, path))
-        .map(tempfile::NamedTempFile::into_temp_path);
-    let hidden = match hidden {
+    let hidden = match change::link_hidden(from, directory) {
         Err(error) if matches!(error.raw_os_error(), Some(code) if is_link_refusal(code)) => {
             let mut copy = create_hidden(directory)?;
             let mut source = File::open(from).context("open", from)?;
-            io::copy(&mut source, &mut copy).context("copy", from)?;
-            let mode = Permissions::from_mode(READABLE);
-            copy.as_file().set_permissions(mode).context("set the mode of", copy.path())?;
-            copy.as_file().sync_all().context("sync", copy.path())?;
+            io::copy(&mut source, copy.as_file_mut()).context("copy a file to", to)?;
+            change::set_mode_of(&copy, READABLE).context("set the mode of", copy.path())?;
+            change::sync_open(copy.as_file(), copy.path()).context("sync", copy.path())?;
             copy.into_temp_path()
         }
-        hidden => hidden.context("link", from)?,
+        hidden => hidden.context("link a file to", to)?,
     };
-    hidden.persist(to).map_err(|e| e.error).context("rename a file to", to)
+    change::persist(hidden, to).map_err(|e| e.error).context("rename a file to", to)
 }
 
 /// Another file system, too many links, or a file system without links.
@@ -283,7 +342,7 @@ fn is_link_refusal(code: i32) -> bool {
 
 /// Puts the names of a directory on disk.
 pub fn sync_directory(directory: &Path) -> Result<()> {
-    File::open(directory).and_then(|directory| directory.sync_all()).context("sync directory", directory)
+    change::sync(directory).context("sync directory", directory)
 }
 
 fn parent(path: &Path) -> &Path {
@@ -303,6 +362,44 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two\n");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, READABLE);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_somebody_wrote_meanwhile_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("registry");
+        let there = || fs::read_to_string(&path).unwrap_or_default();
+        for (stands, ends) in
+            [("read", Ok("made")), ("made", Ok("made")), ("by hand", Err("by hand")), ("", Err(""))]
+        {
+            fs::write(&path, stands).unwrap();
+            let replaced = replace(&path, b"read", b"made");
+            assert_eq!(
+                replaced.map(|()| there()).map_err(|_| there()),
+                ends.map(str::to_owned).map_err(str::to_owned)
+            );
+        }
+        fs::remove_file(&path).unwrap();
+        let error = replace(&path, b"read", b"made").unwrap_err();
+        assert_eq!(error.consequence(), crate::error::Consequence::Retry);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_same_bytes_in_a_file_that_others_may_write_are_not_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("answer");
+        let inode = || fs::metadata(&path).unwrap().ino();
+        write(&path, b"the answer\n").unwrap();
+        let before = inode();
+        write(&path, b"the answer\n").unwrap();
+        assert_eq!(inode(), before, "what is there is not written again");
+        // Nobody can take the number of a file that is still open.
+        let _planted = File::open(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        write(&path, b"the answer\n").unwrap();
+        assert_ne!(inode(), before);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, READABLE);
     }
 
     #[test]
@@ -330,10 +427,29 @@ mod tests {
         let (a, b) = (directory.path().join("a"), directory.path().join("b"));
         write(&a, b"x").unwrap();
         link_or_copy(&a, &b).unwrap();
+        link_or_copy(&a, &b).unwrap();
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            2,
+            "the second time leaves nothing hidden"
+        );
         rename(&a, &b).unwrap();
         assert!(!a.exists() && b.exists());
         rename(&a, &b).unwrap();
         assert!(b.exists(), "a rename that was done is not an error");
+    }
+
+    #[test]
+    fn a_file_that_came_under_the_old_name_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let (old, new) = (directory.path().join("request"), directory.path().join("taken"));
+        write(&old, b"the first").unwrap();
+        rename(&old, &new).unwrap();
+        // Between the rename and the look for another name of the file.
+        write(&old, b"the next").unwrap();
+        remove_twin(&old, &new).unwrap();
+        assert_eq!(fs::read(&old).unwrap(), b"the next");
+        assert_eq!(fs::read(&new).unwrap(), b"the first");
     }
 
     #[test]

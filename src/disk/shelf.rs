@@ -5,24 +5,27 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{names, sync_directory};
+use super::{change, names, sync_directory};
 use crate::error::{Context, Result};
 use crate::model::{ArchiveName, Bundle, BundleName, Shelf, Single, SlonyNode};
 
 /// Reads a directory: singles of this Slony node (`None`: of any) and bundles. Only plain files count; what has another
 /// name is not looked at.
 pub fn shelf(directory: &Path, node: Option<SlonyNode>) -> Result<Shelf> {
-    let (mut singles, mut bundles) = (Vec::new(), Vec::new());
+    let (mut singles, mut bundles, mut sum) = (Vec::new(), Vec::new(), 0);
     for name in names(directory)? {
         let Some(text) = name.to_str() else { continue };
         if let Some(counter) = single(text, node) {
-            singles.extend(written(&directory.join(&name)).map(|written| Single { counter, written }));
+            let Some((written, bytes)) = written(&directory.join(&name)) else { continue };
+            singles.push(Single { counter, written });
+            sum += bytes;
         } else if let Ok(name) = text.parse::<BundleName>() {
-            let written = written(&directory.join(text));
-            bundles.extend(written.map(|written| Bundle { name, written }));
+            let Some((written, bytes)) = written(&directory.join(text)) else { continue };
+            bundles.push(Bundle { name, written });
+            sum += bytes;
         }
     }
-    Ok(Shelf::new(singles, bundles))
+    Ok(Shelf::new(singles, bundles).of_bytes(sum))
 }
 
 fn single(name: &str, node: Option<SlonyNode>) -> Option<crate::model::Counter> {
@@ -30,10 +33,10 @@ fn single(name: &str, node: Option<SlonyNode>) -> Option<crate::model::Counter> 
     node.is_none_or(|node| archive.node == node).then_some(archive.counter)
 }
 
-/// When a plain file was written; `None` if it is none, or gone since it was listed.
-fn written(path: &Path) -> Option<std::time::SystemTime> {
+/// When a plain file was written, and its bytes; `None` if it is none, or gone since it was listed.
+fn written(path: &Path) -> Option<(std::time::SystemTime, u64)> {
     let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-    metadata.modified().ok()
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// Removes files of a directory in this order, then puts that on disk once for all. One that is gone already is no
@@ -41,7 +44,7 @@ fn written(path: &Path) -> Option<std::time::SystemTime> {
 pub fn remove_all(directory: &Path, names: &[OsString]) -> Result<()> {
     for name in names {
         let path = directory.join(name);
-        match fs::remove_file(&path) {
+        match change::remove(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             removed => removed.context("remove", &path)?,
         }

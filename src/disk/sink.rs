@@ -11,7 +11,8 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
-use super::publish::{create_hidden, publish_created};
+use super::publish::create_hidden;
+use super::readers::{Readers, publish_for};
 use crate::error::{Context, Error, Result};
 use crate::model::Compression;
 
@@ -68,14 +69,14 @@ impl Sink {
         // An empty piece is the end; a channel that just closes is a dump that was given up.
         let _ = pieces.send(Bytes::new()).await;
         drop(pieces);
-        thread.await.map_err(|error| Error::Fatal(format!("the writer of the SQL broke: {error}")))?
+        thread.await.map_err(|error| Error::Stopped(format!("the writer of the SQL broke: {error}")))?
     }
 }
 
 impl Made {
-    /// Gives the file its name, readable by everybody; content and name are on disk then.
-    pub fn publish(self, path: &Path) -> Result<()> {
-        publish_created(self.file, path, 0o644)
+    /// Gives the file its name, for these readers; content and name are on disk then.
+    pub fn publish(self, path: &Path, readers: Readers) -> Result<()> {
+        publish_for(self.file, path, readers)
     }
 
     /// Where it lies meanwhile.
@@ -209,6 +210,14 @@ mod tests {
         let zstd = made(directory.path(), Some(Compression::Zstd)).await;
         assert_eq!(zstd::decode_all(zstd.as_slice()).unwrap(), b"one\ntwo\n");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "what is not published vanishes");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_breaks_ends_its_dump_and_not_the_daemon() {
+        let (pieces, _received) = channel(WAITING);
+        let thread = tokio::task::spawn_blocking(|| -> Result<Made> { panic!("a bug in the packing") });
+        let broke = Sink { pieces, thread }.finish().await.unwrap_err();
+        assert_eq!(broke.consequence(), crate::error::Consequence::Retry, "{broke}");
     }
 
     #[tokio::test]

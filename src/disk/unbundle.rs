@@ -2,12 +2,13 @@
 //! with the bare names of the logs that must be in it, each once; the first other thing refuses it as a whole.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use super::change;
 use super::incoming::part;
 use crate::error::{Context, Error, Result};
 use crate::model::{ArchiveName, BundleName, Counter, SlonyNode};
@@ -98,8 +99,7 @@ impl Incoming<'_> {
         let mut file = match target {
             Some(path) => {
                 super::discard(path)?;
-                let file = OpenOptions::new().write(true).create_new(true).open(path);
-                Some((file.context("create", path)?, path))
+                Some((change::create(path).context("create", path)?, path))
             }
             None => None,
         };

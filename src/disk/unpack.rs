@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::bundle::members;
-use super::{names, open};
+use super::observe::{self, Identity};
+use super::{change, names, open};
 use crate::error::{Context, Result};
 use crate::model::{ArchiveName, BundleName};
 
@@ -18,7 +19,16 @@ pub struct Archives {
     directory: PathBuf,
     /// Where bundles are unpacked.
     scratch: PathBuf,
-    unpacked: Option<(BundleName, TempDir)>,
+    unpacked: Option<Unpacked>,
+}
+
+/// What came out of a bundle.
+#[derive(Debug)]
+struct Unpacked {
+    bundle: BundleName,
+    /// The bundle as it was then.
+    state: Option<Identity>,
+    directory: TempDir,
 }
 
 impl Archives {
@@ -33,8 +43,13 @@ impl Archives {
             return Ok(Some(file));
         }
         let holds = |bundle: &BundleName| bundle.contains(name.counter);
-        // Whoever clears hidden files away may take what was unpacked, between two holds.
-        let is_here = |(bundle, unpacked): &(BundleName, TempDir)| holds(bundle) && unpacked.path().is_dir();
+        let state = |bundle: BundleName| observe::state(&self.directory.join(bundle.to_string()));
+        // Between two holds whoever clears hidden files away may take what was unpacked, and the bundle may be made anew.
+        let is_here = |unpacked: &Unpacked| {
+            holds(&unpacked.bundle)
+                && unpacked.state == state(unpacked.bundle)
+                && unpacked.directory.path().is_dir()
+        };
         if !self.unpacked.as_ref().is_some_and(is_here) {
             let listed = names(&self.directory)?;
             let Some(bundle) = listed.iter().filter_map(|name| name.to_str()?.parse().ok()).find(holds)
@@ -42,24 +57,28 @@ impl Archives {
                 return Ok(None);
             };
             // The one before goes first: only one takes room.
+            let state = state(bundle);
             self.unpacked = None;
-            self.unpacked = Some((bundle, self.unpack(bundle)?));
+            self.unpacked = Some(Unpacked { bundle, state, directory: self.unpack(bundle)? });
         }
         match &self.unpacked {
-            Some((_, unpacked)) => open(&unpacked.path().join(name.to_string())),
+            Some(unpacked) => open(&unpacked.directory.path().join(name.to_string())),
             None => Ok(None),
         }
     }
 
+    /// Removes what was unpacked; the next archive that lies in a bundle unpacks that anew.
+    pub fn forget(&mut self) {
+        self.unpacked = None;
+    }
+
     fn unpack(&self, bundle: BundleName) -> Result<TempDir> {
-        let unpacked = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempdir_in(&self.scratch)
-            .context("create a directory in", &self.scratch)?;
+        let unpacked =
+            change::create_hidden_directory(&self.scratch).context("create a directory in", &self.scratch)?;
         // Only plain files with the bare names of logs come out of a bundle.
         members(&self.directory.join(bundle.to_string()), &mut |member, content| {
             let path = unpacked.path().join(&member.name);
-            let mut file = File::create(&path).context("create", &path)?;
+            let mut file = change::create(&path).context("create", &path)?;
             io::copy(content, &mut file).map(drop).context("write", &path)
         })?;
         Ok(unpacked)
@@ -85,16 +104,18 @@ mod tests {
         for value in 1..=5 {
             fs::write(at(value), format!("archive {value}")).unwrap();
         }
-        for (first, last) in [(1, 2), (3, 4)] {
+        let pack = |first, last, again| {
             let packing = Packing {
                 directory: directory.clone(),
                 node: SlonyNode(2),
                 name: BundleName::new(counter(first), counter(last)).unwrap(),
-                again: false,
+                again,
             };
             packing.pack(None, &|| true).unwrap().publish().unwrap();
-            (first..=last).for_each(|value| fs::remove_file(at(value)).unwrap());
-        }
+            (first..=last).for_each(|value| drop(fs::remove_file(at(value))));
+        };
+        pack(1, 2, false);
+        pack(3, 4, false);
         let mut archives = Archives::new(&directory, &scratch);
         for value in [1, 2, 3, 4, 5, 1] {
             let mut file = archives.open(name(value)).unwrap().unwrap();
@@ -109,6 +130,13 @@ mod tests {
         fs::write(at(2), "split anew").unwrap();
         let mut file = archives.open(name(2)).unwrap().unwrap();
         assert_eq!(io::read_to_string(&mut file).unwrap(), "split anew");
+        // The bundle is made anew, with that in it.
+        pack(1, 2, true);
+        let mut file = archives.open(name(2)).unwrap().unwrap();
+        assert_eq!(io::read_to_string(&mut file).unwrap(), "split anew");
+        archives.forget();
+        assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
+        assert!(archives.open(name(1)).unwrap().is_some());
         drop(archives);
         assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
         fs::write(directory.join("slony_logs_7-8.tar.gz"), "rubbish").unwrap();
