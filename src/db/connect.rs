@@ -3,12 +3,16 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result, Tried};
+use crate::failpoint;
 use crate::model::{Counter, SlonyNode, quote_identifier};
 use crate::passfile;
+use crate::tls::{self, Tls};
 
 /// A network that swallows packets must not hang a dump for ever: an idle receiver notices only by keepalives.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -34,6 +38,8 @@ pub struct Database {
 /// One connection. Dropping it closes it, which ends whatever it was doing at the server.
 pub struct Session {
     client: Client,
+    /// For the connection on which a running statement is cancelled.
+    tls: Tls,
     /// The task that moves its bytes; `None` if a [`Driver`] does.
     task: Option<tokio::task::JoinHandle<()>>,
 }
@@ -76,7 +82,7 @@ impl Database {
     /// The Slony node that this database is. Fails if there is no such cluster in it.
     pub async fn local_node(&self, session: &Session) -> Result<SlonyNode> {
         let sql = format!("select {}.\"getlocalnodeid\"($1)", self.cluster_schema());
-        let row = session.client.query_one(&sql, &[&format!("_{}", self.cluster)]).await;
+        let row = session.client().query_one(&sql, &[&format!("_{}", self.cluster)]).await;
         let row = row.tried(format!("ask for the node of Slony cluster {}", self.cluster))?;
         let node: i32 = row.get(0);
         // -1: the schema is there, the node is not initialised.
@@ -92,7 +98,7 @@ impl Database {
     /// to here they are true.
     pub async fn committed(&self, session: &Session) -> Result<Counter> {
         let sql = format!("select ac_num from {}.sl_archive_counter", self.cluster_schema());
-        let row = session.client.query_one(&sql, &[]).await.tried("read sl_archive_counter")?;
+        let row = session.client().query_one(&sql, &[]).await.tried("read sl_archive_counter")?;
         Counter::from_database(row.get(0))
             .ok_or_else(|| Error::WrongDatabase("sl_archive_counter is negative".into()))
     }
@@ -115,48 +121,106 @@ impl Opened {
 
 /// Connects to a server as the program of this name, and runs SQL that sets up the session.
 pub(super) async fn open(config: &DatabaseConfig, application: &str, settings: &str) -> Result<Opened> {
-    let password = passfile::password(config);
-    let DatabaseConfig { host, port, user, dbname } = config;
-    let mut config = tokio_postgres::Config::new();
-    if let Some(password) = password {
-        config.password(password);
+    open_within(config, application, settings, CONNECT_TIMEOUT).await
+}
+
+/// The same for a server that may take so long.
+pub(super) async fn open_within(
+    config: &DatabaseConfig,
+    application: &str,
+    settings: &str,
+    limit: Duration,
+) -> Result<Opened> {
+    let opened = async {
+        // On the heap: what speaks TLS is large, and every future that connects would carry it along.
+        let (session, mut driver) = Box::pin(connect(config, application, limit)).await?;
+        let set_up = session.client.batch_execute(settings);
+        drive(&mut driver, set_up).await.tried(format!("set up the session with {}", config.place()))?;
+        Ok(Opened { session, driver })
+    };
+    // The driver's own limit ends when the socket is there; somebody may have it open and not answer.
+    let silent = |_| Err(Error::Silent(format!("connect to {}: nobody answers", config.place())));
+    tokio::time::timeout(limit, opened).await.unwrap_or_else(silent)
+}
+
+async fn connect(config: &DatabaseConfig, application: &str, limit: Duration) -> Result<(Session, Driver)> {
+    let place = config.place();
+    let mut tls = tls::tls(config)?;
+    let mut how = how(config, application, limit)?;
+    failpoint::reach("connect", application);
+    let mut connected = how.ssl_mode(tls.mode).connect(tls.connector.clone()).await;
+    if let Err(error) = &connected
+        && tls.mode == SslMode::Prefer
+        && is_of_encryption(error)
+    {
+        tracing::warn!(%error, cause = cause(error), "{place} is reached without encryption");
+        tls.mode = SslMode::Disable;
+        connected = how.ssl_mode(tls.mode).connect(tls.connector.clone()).await;
     }
-    config
-        .host(host)
-        .port(*port)
-        .user(user)
-        .dbname(dbname)
+    let (client, connection) = connected.tried(format!("connect to {place}"))?;
+    // The connection's own error is also seen by the query that waits for it.
+    Ok((Session { client, tls, task: None }, Box::pin(async move { drop(connection.await) })))
+}
+
+/// How to connect, in the words of the driver.
+fn how(config: &DatabaseConfig, application: &str, limit: Duration) -> Result<tokio_postgres::Config> {
+    let mut how = tokio_postgres::Config::new();
+    if let Some(password) = passfile::password(config)? {
+        how.password(password);
+    }
+    how.host(&config.host)
+        .port(config.port)
+        .user(&config.user)
+        .dbname(&config.dbname)
         .application_name(application)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(limit)
         .keepalives_idle(KEEPALIVE_IDLE)
         .keepalives_interval(KEEPALIVE_INTERVAL)
         .keepalives_retries(KEEPALIVE_RETRIES);
-    let place = format!("database {dbname} at {host}:{port} as {user}");
-    let (client, connection) = config.connect(NoTls).await.tried(format!("connect to {place}"))?;
-    // The connection's own error is also seen by the query that waits for it.
-    let mut driver: Driver = Box::pin(async move { drop(connection.await) });
-    let session = Session { client, task: None };
-    let set_up = session.client.batch_execute(settings);
-    drive(&mut driver, set_up).await.tried(format!("set up the session with {place}"))?;
-    Ok(Opened { session, driver })
+    Ok(how)
+}
+
+/// Whether it is for its encryption that a connection failed: there was no agreement on it, or the server's rules want the
+/// role without (`hostnossl`). Where encryption is only preferred, libpq goes on without then.
+fn is_of_encryption(error: &tokio_postgres::Error) -> bool {
+    let by_rule = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    by_rule
+        || source
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+}
+
+fn cause(error: &tokio_postgres::Error) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
 }
 
 impl Session {
     /// The driver's handle.
+    #[track_caller]
     pub fn client(&self) -> &Client {
+        failpoint::asked();
         &self.client
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
     }
 
     /// The server process of this session, which holds its locks.
     pub async fn backend(&self) -> Result<i32> {
-        let row = self.client.query_one("select pg_backend_pid()", &[]).await;
+        let row = self.client().query_one("select pg_backend_pid()", &[]).await;
         Ok(row.tried("ask for the backend's number")?.get(0))
     }
 
     /// Asks the server to stop what this session is doing. Whether it did shows in the session.
     pub async fn cancel(&self) {
-        if let Err(error) = self.client.cancel_token().cancel_query(NoTls).await {
-            tracing::debug!(%error, "cancel request");
+        let cancel = self.client.cancel_token();
+        match tokio::time::timeout(CONNECT_TIMEOUT, cancel.cancel_query(self.tls.connector.clone())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "cancel request"),
+            Err(_) => tracing::debug!("nobody answers the cancel request"),
         }
     }
 }

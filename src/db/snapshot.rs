@@ -45,10 +45,7 @@ impl Snapshot {
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
                 Err(Error::Refused(format!("a series vanished meanwhile: {}", said(&error))))
             }
-            Err(error) if error.code() == Some(&SqlState::OUT_OF_MEMORY) => {
-                Err(Error::Refused("too many series for one request: ask for some of them first".into()))
-            }
-            result => result.tried("lock the series").map(|()| Self { session }),
+            result => result.tried("lock the series").map(|()| Self { session }).map_err(without_locks),
         }
     }
 
@@ -71,6 +68,23 @@ impl Snapshot {
     pub async fn prove(self) -> Result<()> {
         self.session.client().query_one("select 1", &[]).await.tried("end the snapshot")?;
         self.session.client().batch_execute("rollback").await.tried("end the snapshot")
+    }
+}
+
+/// A server whose table of locks is full has room for fewer series: its "out of memory" names the setting, in every
+/// language, and is no reason to try the same again.
+pub fn without_locks(error: Error) -> Error {
+    const SETTING: &str = "max_locks_per_transaction";
+    let is_full = |source: &tokio_postgres::Error| {
+        let hint = source.as_db_error().and_then(|said| said.hint());
+        source.code() == Some(&SqlState::OUT_OF_MEMORY) && hint.is_some_and(|hint| hint.contains(SETTING))
+    };
+    match &error {
+        Error::Database { source, .. } if is_full(source) => Error::Refused(format!(
+            "too many series for one request: ask for some of them first, or let the operator of the data centre raise \
+             {SETTING} in its PostgreSQL"
+        )),
+        _ => error,
     }
 }
 

@@ -1,8 +1,9 @@
-//! The columns of a table, in order, without those that were dropped.
+//! The columns of tables, in order, without those that were dropped.
 
 use tokio_postgres::{Client, Error, Row};
 
 use super::generator::Generator;
+use super::grouped::{self, Grouped};
 use super::options;
 use crate::model::{QualifiedName, quote_identifier};
 
@@ -15,12 +16,12 @@ const COLUMNS: &str = "\
         case when a.attstorage <> t.typstorage then case a.attstorage when 'p' then 'plain' \
             when 'e' then 'external' when 'm' then 'main' else 'extended' end end, \
         case pg_catalog.to_jsonb(a) ->> 'attcompression' when 'p' then 'pglz' when 'l' then 'lz4' end, \
-        case when a.attstattarget >= 0 then a.attstattarget::int end, a.attoptions \
+        case when a.attstattarget >= 0 then a.attstattarget::int end, a.attoptions, a.attrelid as of_table \
     from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid \
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum \
     left join pg_catalog.pg_collation co on co.oid = a.attcollation and a.attcollation <> t.typcollation \
     left join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace \
-    where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped order by a.attnum";
+    where a.attrelid = any ($1) and a.attnum > 0 and not a.attisdropped order by a.attnum";
 
 /// One column.
 pub(super) struct Column {
@@ -48,9 +49,9 @@ enum Value {
     Identity(&'static str),
 }
 
-/// The columns of the table with this oid.
-pub(super) async fn columns(client: &Client, table: u32) -> Result<Vec<Column>, Error> {
-    client.query(COLUMNS, &[&table]).await?.iter().map(Column::from_row).collect()
+/// The columns of the tables with these oids.
+pub(super) async fn columns(client: &Client, tables: &[u32]) -> Result<Grouped<Column>, Error> {
+    grouped::read(client, COLUMNS, tables, Column::from_row).await
 }
 
 impl Column {

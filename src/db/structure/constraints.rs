@@ -1,16 +1,17 @@
-//! The constraints of a table: CHECK, PRIMARY KEY, UNIQUE, EXCLUDE. Foreign keys and constraint triggers are left out.
+//! The constraints of tables: CHECK, PRIMARY KEY, UNIQUE, EXCLUDE. Foreign keys and constraint triggers are left out.
 
 use tokio_postgres::{Client, Error, Row};
 
+use super::grouped::{self, Grouped};
 use super::options;
 use crate::model::quote_identifier;
 
 /// Checks first, then keys.
 const CONSTRAINTS: &str = "\
     select c.conname::text, c.contype::text, pg_catalog.pg_get_constraintdef(c.oid), c.convalidated, \
-        c.condeferrable, c.condeferred, i.reloptions \
+        c.condeferrable, c.condeferred, i.reloptions, c.conrelid as of_table \
     from pg_catalog.pg_constraint c left join pg_catalog.pg_class i on i.oid = c.conindid \
-    where c.conrelid = $1 and c.contype in ('c', 'p', 'u', 'x') \
+    where c.conrelid = any ($1) and c.contype in ('c', 'p', 'u', 'x') \
     order by pg_catalog.strpos('cpux', c.contype::text), c.conname";
 
 /// One constraint.
@@ -21,9 +22,9 @@ pub(super) struct Constraint {
     checked: bool,
 }
 
-/// The constraints of the table with this oid.
-pub(super) async fn constraints(client: &Client, table: u32) -> Result<Vec<Constraint>, Error> {
-    client.query(CONSTRAINTS, &[&table]).await?.iter().map(Constraint::from_row).collect()
+/// The constraints of the tables with these oids.
+pub(super) async fn constraints(client: &Client, tables: &[u32]) -> Result<Grouped<Constraint>, Error> {
+    grouped::read(client, CONSTRAINTS, tables, Constraint::from_row).await
 }
 
 impl Constraint {

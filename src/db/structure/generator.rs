@@ -2,14 +2,16 @@
 
 use tokio_postgres::{Client, Error, Row};
 
+use super::grouped::{self, Grouped};
 use super::sequences::OF_TABLES;
+use super::table::halves;
 use crate::model::{QualifiedName, Sequence, quote_identifier};
 
 /// The options of the sequences in `whole`, which a query in front of it makes.
 pub(super) const OPTIONS: &str = "\
     select w.place, n.nspname::text, s.relname::text, w.link, a.attname::text, s.oid, \
         pg_catalog.format_type(q.seqtypid, null), q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, \
-        q.seqcycle, s.relpersistence = 'u' \
+        q.seqcycle, s.relpersistence = 'u', w.oid as of_table \
     from whole w join pg_catalog.pg_class s on s.oid = w.sequence and s.relkind = 'S' \
     join pg_catalog.pg_sequence q on q.seqrelid = s.oid join pg_catalog.pg_namespace n on n.oid = s.relnamespace \
     left join pg_catalog.pg_attribute a on a.attrelid = w.oid and a.attnum = w.linked \
@@ -44,11 +46,14 @@ enum Link {
     Loose,
 }
 
-/// The sequences of one table with their options.
-pub(super) async fn generators(client: &Client, table: &QualifiedName) -> Result<Vec<Generator>, Error> {
-    let rows =
-        client.query(&format!("{OF_TABLES}{OPTIONS}"), &[&vec![&table.schema], &vec![&table.name]]).await?;
-    rows.iter().map(Generator::from_row).collect()
+/// The sequences of the tables of these names with their options.
+pub(super) async fn generators(
+    client: &Client,
+    tables: &[QualifiedName],
+) -> Result<Grouped<Generator>, Error> {
+    let (schemas, names) = halves(tables);
+    let rows = client.query(&format!("{OF_TABLES}{OPTIONS}"), &[&schemas, &names]).await?;
+    grouped::group(&rows, Generator::from_row)
 }
 
 /// The sequence of that name, if there is one.

@@ -1,8 +1,9 @@
-//! The indexes of a table, those behind its constraints among them: the table clusters on one, is replicated by one,
+//! The indexes of tables, those behind its constraints among them: the table clusters on one, is replicated by one,
 //! and keeps statistics of their columns.
 
 use tokio_postgres::{Client, Error, Row};
 
+use super::grouped::{self, Grouped};
 use crate::model::{QualifiedName, quote_identifier};
 
 /// An index that is not valid (a `create index concurrently` that failed) is not there for queries, so not for us.
@@ -14,10 +15,10 @@ const INDEXES: &str = "\
         array(select a.attnum::int from pg_catalog.pg_attribute a \
             where a.attrelid = i.indexrelid and a.attstattarget >= 0 order by a.attnum), \
         array(select a.attstattarget::int from pg_catalog.pg_attribute a \
-            where a.attrelid = i.indexrelid and a.attstattarget >= 0 order by a.attnum) \
+            where a.attrelid = i.indexrelid and a.attstattarget >= 0 order by a.attnum), i.indrelid as of_table \
     from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid \
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-    where i.indrelid = $1 and i.indisvalid order by c.relname";
+    where i.indrelid = any ($1) and i.indisvalid order by c.relname";
 
 /// One index.
 pub(super) struct Index {
@@ -32,9 +33,9 @@ pub(super) struct Index {
     statistics: Vec<(i32, i32)>,
 }
 
-/// The valid indexes of the table with this oid, by name.
-pub(super) async fn indexes(client: &Client, table: u32) -> Result<Vec<Index>, Error> {
-    client.query(INDEXES, &[&table]).await?.iter().map(Index::from_row).collect()
+/// The valid indexes of the tables with these oids, by name.
+pub(super) async fn indexes(client: &Client, tables: &[u32]) -> Result<Grouped<Index>, Error> {
+    grouped::read(client, INDEXES, tables, Index::from_row).await
 }
 
 impl Index {

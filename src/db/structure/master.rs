@@ -1,4 +1,6 @@
-//! The rows of a series in the DRMS master tables of its schema, and how they get to a site.
+//! The rows of series in the DRMS master tables of their schemas, and how they get to a site.
+
+use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, Error};
 
@@ -7,13 +9,13 @@ use crate::model::{MASTER_TABLES, QualifiedName, Series, quote_identifier, quote
 /// Each of the tables that is there and tells the series of a row, with its columns; those that the server computes
 /// (`attgenerated` came with version 12) cannot be copied.
 const COLUMNS: &str = "\
-    select c.relname::text, array_agg(a.attname::text order by a.attnum) \
+    select n.nspname::text, c.relname::text, array_agg(a.attname::text order by a.attnum) \
     from pg_catalog.pg_namespace n join pg_catalog.pg_class c on c.relnamespace = n.oid \
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
         and coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = '' \
-    where n.nspname = $1::text::name and c.relname = any ($2::text[]::name[]) and c.relkind in ('r', 'p') \
-    group by c.relname having bool_or(a.attname = 'seriesname') \
-    order by array_position($2, c.relname::text)";
+    where n.nspname = any ($1::text[]::name[]) and c.relname = any ($2::text[]::name[]) and c.relkind in ('r', 'p') \
+    group by n.nspname, c.relname having bool_or(a.attname = 'seriesname') \
+    order by n.nspname, array_position($2, c.relname::text)";
 
 /// What a site wants its row of `drms_series` to say. `None` keeps the source's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +30,8 @@ pub struct Overrides {
     pub owner: String,
 }
 
-/// One master table's rows for a series. Load tables in the order given; delete in the reverse order, in case the site
-/// has foreign keys between them.
+/// One master table's rows for series of its schema. Load tables in the order given; delete in the reverse order, in case
+/// the site has foreign keys between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasterRows {
     /// The table, at the source and at the site.
@@ -42,27 +44,32 @@ pub struct MasterRows {
     pub copy_out: String,
 }
 
-/// The DRMS master tables in the schema of `series` that are there and have a column `seriesname`. Rows belong to the
-/// series if that column is its name, in whatever case.
+/// The DRMS master tables that are there in the schemas of `series` and have a column `seriesname`. Rows belong to a
+/// series if that column is its name, in whatever case. They are asked for many series at once: a table without a fitting
+/// index is read as a whole each time.
 pub async fn master_rows(
     client: &Client,
-    series: &Series,
+    series: &[Series],
     overrides: &Overrides,
 ) -> Result<Vec<MasterRows>, Error> {
-    let schema = &series.0.schema;
-    let name = quote_literal(&format!("{schema}.{}", series.0.name));
-    let rows = client.query(COLUMNS, &[schema, &MASTER_TABLES.as_slice()]).await?;
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for Series(QualifiedName { schema, name }) in series {
+        let name = quote_literal(&format!("{schema}.{name}"));
+        names.entry(schema).or_default().push(format!("lower({name})"));
+    }
+    let schemas: Vec<&str> = names.keys().copied().collect();
+    let rows = client.query(COLUMNS, &[&schemas, &MASTER_TABLES.as_slice()]).await?;
     let tables = rows.iter().map(|row| {
-        let (table, columns): (String, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
-        let own = |column: &str| overrides.of(&table, column);
-        let values: Vec<String> = columns.iter().map(|column| own(column)).collect();
-        let names: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
-        let table = QualifiedName { schema: schema.clone(), name: table };
-        let its_rows = format!("from {} where lower(\"seriesname\") = lower({name})", table.sql());
+        let table = QualifiedName { schema: row.try_get(0)?, name: row.try_get(1)? };
+        let columns: Vec<String> = row.try_get(2)?;
+        let values: Vec<String> = columns.iter().map(|column| overrides.of(&table.name, column)).collect();
+        let columns: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
+        let names = names.get(table.schema.as_str()).map(|names| names.join(", ")).unwrap_or_default();
+        let (table_sql, its_rows) = (table.sql(), format!("where lower(\"seriesname\") in ({names})"));
         Ok(MasterRows {
-            delete: format!("delete {its_rows};"),
-            copy_in: format!("copy {} ({}) from stdin;", table.sql(), names.join(", ")),
-            copy_out: format!("copy (select {} {its_rows}) to stdout", values.join(", ")),
+            delete: format!("delete from {table_sql} {its_rows};"),
+            copy_in: format!("copy {table_sql} ({}) from stdin;", columns.join(", ")),
+            copy_out: format!("copy (select {} from {table_sql} {its_rows}) to stdout", values.join(", ")),
             table,
         })
     });

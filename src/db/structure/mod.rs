@@ -1,7 +1,7 @@
 //! What makes a series at a site, read from PostgreSQL's catalog (versions 10 to 17) and written as SQL.
 //!
-//! The dump asks here for each series that it sends: [`structure`] for the table itself, [`master_rows`] for its rows
-//! in the DRMS master tables, [`namespaces`] for the schemas. Quoting is [`crate::model`]'s; expressions,
+//! The dump asks here for the series that it sends, many at a time: [`structures`] for the tables themselves,
+//! [`master_rows`] for their rows in the DRMS master tables, [`values`] for their sequences, [`namespaces`] for the schemas. Quoting is [`crate::model`]'s; expressions,
 //! constraints and indexes come from the server's own `pg_get_...` functions, fully qualified.
 //!
 //! Left out on purpose: triggers (Slony's and the users'), rules, foreign keys, row security, owner, privileges,
@@ -14,6 +14,7 @@ mod comments;
 mod constraints;
 mod generator;
 mod grants;
+mod grouped;
 mod indexes;
 mod master;
 mod namespace;
@@ -22,14 +23,17 @@ mod sequences;
 mod statistics;
 mod table;
 
+use std::collections::HashMap;
+
 use tokio_postgres::{Client, Error};
 
-use crate::model::{Sequence, Series};
+use crate::model::{QualifiedName, Sequence, Series};
 
 pub use master::{MasterRows, Overrides, master_rows};
 pub use namespace::namespaces;
-pub use sequences::sequences;
+pub use sequences::{SequenceValues, sequences, values};
 
+use generator::Generator;
 use table::{Clash, Table};
 
 /// What makes one series at a site, read in one transaction's view of the catalog.
@@ -50,36 +54,54 @@ pub struct Structure {
     pub after_data: String,
 }
 
-/// Reads the structure of `series`; fails if there is no such table.
+/// Reads the structures of `series` by as many queries for all as for one; those that are no tables have no entry. The
+/// caller asks for some hundreds at a time: all are in memory at once.
 ///
-/// The caller has begun a transaction, and keeps the table from being altered by a lock. The settings that decide how
+/// The caller has begun a transaction, and keeps the tables from being altered by locks. The settings that decide how
 /// the server spells names and values are set for the rest of it: `search_path` is `pg_catalog`,
 /// `standard_conforming_strings` on, `datestyle` and `intervalstyle` are what every server reads.
-pub async fn structure(client: &Client, series: &Series) -> Result<Structure, Error> {
+pub async fn structures(client: &Client, series: &[Series]) -> Result<HashMap<Series, Structure>, Error> {
     settle(client).await?;
-    let table = Table::read(client, &series.0).await?;
-    let (constraints, indexes) = (&table.constraints, &table.indexes);
-    let name = table.name.sql();
+    let mut names: Vec<QualifiedName> = series.iter().map(|series| series.0.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let tables = Table::read(client, &names).await?;
+    let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
+    let mut statistics = statistics::statistics(client, &oids).await?;
+    let mut comments = comments::comments(client, &tables).await?;
+    let of = |table: Table| {
+        let rest = [statistics.remove(&table.oid), comments.remove(&table.oid)];
+        (Series(table.name.clone()), Structure::of(&table, rest.into_iter().flatten().flatten()))
+    };
+    Ok(tables.into_iter().map(of).collect())
+}
 
-    let mut before = vec!["set local standard_conforming_strings = on;".to_owned()];
-    before.extend(table.generators.iter().filter_map(generator::Generator::create));
-    before.push(table.create(Clash::Fail));
-    before.extend(table.columns.iter().flat_map(|column| column.settings(&name)));
+impl Structure {
+    /// `rest`: the statements that follow everything else.
+    fn of(table: &Table, rest: impl Iterator<Item = String>) -> Self {
+        let (constraints, indexes) = (&table.constraints, &table.indexes);
+        let name = table.name.sql();
 
-    let late = constraints.iter().filter(|constraint| !constraint.is_inline());
-    let mut after: Vec<String> = late.map(|constraint| constraint.add(&name)).collect();
-    after.extend(indexes.iter().flat_map(|index| index.create(&name)));
-    after.extend(table.replica_identity());
-    after.extend(table.generators.iter().filter_map(|generator| generator.own(&name)));
-    after.extend(statistics::statistics(client, table.oid).await?);
-    after.extend(comments::comments(client, &table).await?);
+        let mut before = vec!["set local standard_conforming_strings = on;".to_owned()];
+        before.extend(table.generators.iter().filter_map(Generator::create));
+        before.push(table.create(Clash::Fail));
+        before.extend(table.columns.iter().flat_map(|column| column.settings(&name)));
 
-    Ok(Structure {
-        sequences: table.generators.iter().map(|generator| generator.sequence.clone()).collect(),
-        copy_columns: table.columns.iter().filter(|c| !c.is_generated()).map(|c| c.name.clone()).collect(),
-        before_data: lines(&before),
-        after_data: lines(&after),
-    })
+        let late = constraints.iter().filter(|constraint| !constraint.is_inline());
+        let mut after: Vec<String> = late.map(|constraint| constraint.add(&name)).collect();
+        after.extend(indexes.iter().flat_map(|index| index.create(&name)));
+        after.extend(table.replica_identity());
+        after.extend(table.generators.iter().filter_map(|generator| generator.own(&name)));
+        after.extend(rest);
+
+        let copied = table.columns.iter().filter(|column| !column.is_generated());
+        Self {
+            sequences: table.generators.iter().map(|generator| generator.sequence.clone()).collect(),
+            copy_columns: copied.map(|column| column.name.clone()).collect(),
+            before_data: lines(&before),
+            after_data: lines(&after),
+        }
+    }
 }
 
 /// Sets, until the transaction ends, what decides the server's spelling: names with their schema, literals as the

@@ -22,7 +22,7 @@ const PRESENT: &str = "\
     order by array_position($2, c.relname::text)";
 
 /// SQL of `createns.sql` for these schemas: idempotent on a site that has some or all of it. The caller adds the
-/// transaction around it, and has begun one here; its settings become those of [`super::structure`].
+/// transaction around it, and has begun one here; its settings become those of [`super::structures`].
 ///
 /// For each schema: the schema; if the source has a table `admin.ns`, that table and its row for the schema, with
 /// `dbusr` = `owner`; the DRMS master tables that the source has, without rows, with their indexes and sequences;
@@ -71,12 +71,11 @@ async fn make_tables(
 ) -> Result<(), Error> {
     statements.push(format!("create schema if not exists {};", quote_identifier(schema)));
     grants.schemas.push(quote_identifier(schema));
-    for name in tables {
-        let table = Table::read(client, name).await?;
+    for table in Table::read(client, tables).await? {
         statements.extend(table.generators.iter().filter_map(Generator::create));
         statements.push(table.create(Clash::Keep));
         statements.extend(table.indexes.iter().filter_map(Index::create_if_missing));
-        grants.tables.push(name.sql());
+        grants.tables.push(table.name.sql());
         for generator in &table.generators {
             grants.add_sequence(generator.sequence.sql());
         }
@@ -96,7 +95,8 @@ async fn insert(
     schema: &str,
     owner: &str,
 ) -> Result<Option<String>, Error> {
-    let table = Table::read(client, ns).await?;
+    let tables = Table::read(client, std::slice::from_ref(ns)).await?;
+    let Some(table) = tables.first() else { return Ok(None) };
     let columns: Vec<&str> =
         table.columns.iter().filter(|c| !c.is_generated()).map(|c| c.name.as_str()).collect();
     if !columns.contains(&"name") {

@@ -66,3 +66,25 @@ pub async fn sequences(client: &Client, series: &[Series]) -> Result<HashMap<Ser
     }
     Ok(found)
 }
+
+/// Where each sequence is: its last value, and whether that was given out.
+pub type SequenceValues = HashMap<Sequence, (i64, bool)>;
+
+/// Where each of `sequences` is. One query for all; sequences are outside of every snapshot.
+pub async fn values(client: &Client, sequences: &[Sequence]) -> Result<SequenceValues, Error> {
+    if sequences.is_empty() {
+        return Ok(SequenceValues::new());
+    }
+    let one = |(place, sequence): (usize, &Sequence)| {
+        format!("select {place}::bigint, last_value, is_called from {}", sequence.sql())
+    };
+    let queries: Vec<String> = sequences.iter().enumerate().map(one).collect();
+    let mut values = SequenceValues::new();
+    for row in client.query(&queries.join(" union all "), &[]).await? {
+        let place = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or(usize::MAX);
+        if let Some(sequence) = sequences.get(place) {
+            values.insert(sequence.clone(), (row.try_get(1)?, row.try_get(2)?));
+        }
+    }
+    Ok(values)
+}

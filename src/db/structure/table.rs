@@ -1,6 +1,6 @@
-//! A table as the catalog has it, with everything that `create table` says.
+//! Tables as the catalog has them, with everything that `create table` says.
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 use super::columns::{self, Column};
 use super::constraints::{self, Constraint};
@@ -9,11 +9,13 @@ use super::indexes::{self, Index};
 use super::options;
 use crate::model::{QualifiedName, quote_identifier};
 
-const TABLE: &str = "\
-    select c.oid, c.relpersistence = 'u', c.relreplident::text, c.reloptions, toast.reloptions \
-    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+const TABLES: &str = "\
+    select c.oid, c.relpersistence = 'u', c.relreplident::text, c.reloptions, toast.reloptions, w.schema, w.name \
+    from unnest($1::text[], $2::text[]) with ordinality w(schema, name, place) \
+    join pg_catalog.pg_namespace n on n.nspname = w.schema::name \
+    join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = w.name::name and c.relkind in ('r', 'p') \
     left join pg_catalog.pg_class toast on toast.oid = c.reltoastrelid \
-    where n.nspname = $1::text::name and c.relname = $2::text::name and c.relkind in ('r', 'p')";
+    order by w.place";
 
 /// What `create table` does where one of that name is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +42,37 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Reads the table; fails if there is none of this name.
-    pub(super) async fn read(client: &Client, name: &QualifiedName) -> Result<Self, Error> {
-        let row = client.query_one(TABLE, &[&name.schema, &name.name]).await?;
-        let oid = row.try_get(0)?;
+    /// Reads the tables of these names, each given once, in their order, by as many queries for all as for one. Names that are no tables
+    /// are left out.
+    pub(super) async fn read(client: &Client, names: &[QualifiedName]) -> Result<Vec<Self>, Error> {
+        let (schemas, simple_names) = halves(names);
+        let rows = client.query(TABLES, &[&schemas, &simple_names]).await?;
+        let mut tables = rows.iter().map(Self::from_row).collect::<Result<Vec<_>, _>>()?;
+        let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
+        let mut columns = columns::columns(client, &oids).await?;
+        let mut generators = generator::generators(client, names).await?;
+        let mut constraints = constraints::constraints(client, &oids).await?;
+        let mut indexes = indexes::indexes(client, &oids).await?;
+        for table in &mut tables {
+            table.columns = columns.remove(&table.oid).unwrap_or_default();
+            table.generators = generators.remove(&table.oid).unwrap_or_default();
+            table.constraints = constraints.remove(&table.oid).unwrap_or_default();
+            table.indexes = indexes.remove(&table.oid).unwrap_or_default();
+        }
+        Ok(tables)
+    }
+
+    /// Without its parts.
+    fn from_row(row: &Row) -> Result<Self, Error> {
         let mut options = options::list("", row.try_get(3)?);
         options.extend(options::list("toast.", row.try_get(4)?));
         Ok(Self {
-            oid,
-            name: name.clone(),
-            columns: columns::columns(client, oid).await?,
-            generators: generator::generators(client, name).await?,
-            constraints: constraints::constraints(client, oid).await?,
-            indexes: indexes::indexes(client, oid).await?,
+            oid: row.try_get(0)?,
+            name: QualifiedName { schema: row.try_get(5)?, name: row.try_get(6)? },
+            columns: Vec::new(),
+            generators: Vec::new(),
+            constraints: Vec::new(),
+            indexes: Vec::new(),
             unlogged: row.try_get(1)?,
             options,
             replica_identity: row.try_get(2)?,
@@ -93,4 +113,9 @@ impl Table {
         };
         Some(format!("alter table only {} replica identity {identity};", self.name.sql()))
     }
+}
+
+/// Schemas and simple names, for a query that takes them as two arrays.
+pub(super) fn halves(names: &[QualifiedName]) -> (Vec<&str>, Vec<&str>) {
+    names.iter().map(|name| (name.schema.as_str(), name.name.as_str())).unzip()
 }
