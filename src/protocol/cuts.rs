@@ -34,6 +34,12 @@ impl Cuts {
         self.0.iter().map(|section| section.from)
     }
 
+    /// The lists, each with the counters from which and before which it holds; the newest has no end.
+    pub fn sections(&self) -> impl Iterator<Item = (Counter, Option<Counter>, &SeriesList)> {
+        let ends = self.0.iter().skip(1).map(|next| Some(next.from)).chain([None]);
+        self.0.iter().zip(ends).map(|(section, end)| (section.from, end, &section.list))
+    }
+
     /// The newest list.
     pub fn last(&self) -> Option<&SeriesList> {
         self.0.last().map(|section| &section.list)
@@ -52,10 +58,11 @@ impl Cuts {
         pairs.filter(|(section, _)| had(&section.list)).map(|(_, next)| last_by_the_list_before(next)).max()
     }
 
-    /// From `from` on, `list` holds; logs up to `shown` may have been taken by the list before. What was said of that
-    /// counter and later ones before is forgotten, so that saying it twice is the same as once.
+    /// From `from` on, `list` holds; logs up to `shown` may have been taken by the list before. What was said of later
+    /// counters before is forgotten, and saying it twice is the same as once. Another list of the same counter stays, though
+    /// it never held: that a series was left and then loaded anew is known by it alone.
     pub fn hold_from(&mut self, from: Counter, shown: Option<Counter>, list: SeriesList) {
-        self.0.retain(|section| section.from < from);
+        self.0.retain(|section| section.from < from || section.from == from && section.list != list);
         self.0.push(Section { from, shown, list });
     }
 
@@ -77,8 +84,10 @@ impl Cuts {
         for (line, words) in lines(&text) {
             if let Some(value) = words.strip_prefix("from ") {
                 let (from, shown) = counters(value)
-                    .filter(|(from, _)| sections.last().is_none_or(|(earlier, ..)| earlier < from))
-                    .ok_or_else(|| Malformed::new(line, "`from` takes a counter above the one before"))?;
+                    .filter(|(from, _)| sections.last().is_none_or(|(earlier, ..)| earlier <= from))
+                    .ok_or_else(|| {
+                        Malformed::new(line, "`from` takes a counter that is not below the one before")
+                    })?;
                 sections.push((from, shown, Vec::new()));
                 continue;
             }
@@ -133,6 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_another_of_its_counter_replaced_is_remembered_and_never_holds() {
+        let mut cuts = Cuts::default();
+        cuts.hold_from(counter(10), None, list(&["a.b", "a.c"]));
+        for _twice in 0..2 {
+            cuts.hold_from(counter(20), None, list(&["a.c"]));
+            cuts.hold_from(counter(20), None, list(&["a.b", "a.c"]));
+            assert_eq!(cuts.at(counter(20)), Some(&list(&["a.b", "a.c"])));
+            assert_eq!(cuts.last_with(&["a.b".parse().unwrap()]), Some(counter(19)));
+            let from: Vec<Counter> = cuts.sections().map(|(from, ..)| from).collect();
+            assert_eq!(from, [10, 20, 20].map(counter));
+            assert_eq!(Cuts::parse(&cuts.write()), Ok(cuts.clone()));
+        }
+    }
+
+    #[test]
     fn the_list_is_chosen_by_counter() {
         let mut cuts = Cuts::default();
         assert_eq!(cuts.at(counter(5)), None);
@@ -154,7 +178,7 @@ mod tests {
         cuts.hold_from(counter(9), Some(counter(12)), list(&["a.b"]));
         assert_eq!(Cuts::parse(&cuts.write()), Ok(cuts));
         assert!(Cuts::parse(b"a.b\n").is_err());
-        assert!(Cuts::parse(b"from 5\nfrom 5\n").is_err());
+        assert!(Cuts::parse(b"from 5\nfrom 4\n").is_err());
         assert!(Cuts::parse(b"from 5 until 7\n").is_err());
     }
 

@@ -3,33 +3,48 @@
 
 use std::borrow::Cow;
 
+mod access;
 mod acknowledgement;
 mod answer;
+mod audit;
+mod cancel;
 mod counter_file;
 mod cuts;
+mod dumps;
+mod hole;
+mod lag;
 mod numbers;
 mod open_request;
 mod outcome;
+pub mod plusmoin;
 mod registry;
 mod request;
 mod seen;
 mod series_list;
 mod stopped;
 mod trigger;
+pub mod watched;
 
+pub use access::AccessRules;
 pub use acknowledgement::read_acknowledgement;
 pub use answer::{Done, SqlDone, SqlFile};
+pub use audit::{Entry as AuditEntry, Event, read_audit};
+pub use cancel::Cancel;
 pub use counter_file::{read_counter, read_counters, write_counter, write_counters};
 pub use cuts::Cuts;
+pub use dumps::{Dump, DumpState, Dumps};
+pub use hole::{Compared, Confirmed, Hole, read_holes, write_holes};
+pub use lag::LagSample;
 pub use numbers::{read_numbers, write_numbers};
-pub use open_request::{Cut, OpenRequest, Phase, Site};
+pub use open_request::{Cut, OpenRequest, Origin, Phase, Sent, Site};
 pub use outcome::Outcome;
 pub use registry::{Entry, Registry};
 pub use request::Request;
 pub use seen::{Seen, read_seen};
 pub use series_list::{read_names, read_subscriptions, write_names, write_subscriptions};
-pub use stopped::{Decision, Decisions, Stopped};
-pub use trigger::{Kind, Stem, TriggerFile, sql_file_names};
+pub use stopped::{Decision, Decisions, Stopped, Why};
+pub use trigger::{Kind, Stem, TriggerFile, Writer, sql_file_names, writer};
+pub use watched::Watched;
 
 /// A fault in a text, with its line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,9 +3,13 @@
 //! ```text
 //! stem subscription_series
 //! site known
+//! accepted 2026-11-21T16:40:00.123456Z
+//! owner nso                    the owner of the trigger file
+//! written 1763743200.5         when that file was written last, by the file system
 //! cut 1201                     once the snapshot is taken
 //! fence                        if logs after the cut are held back until the subscriber has answered
 //! published 1763700000         once the answer may be seen; Unix time
+//! sent 4000 734003             with it: the rows in the SQL, and its bytes
 //! list                         the new list, one line a series with its sequences
 //! hmi.m_45s hmi.m_45s_seq
 //! request                      then the request to the end of the file, byte for byte
@@ -15,7 +19,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Malformed, Request, Stem, key_value, plain_text, read_subscriptions, write_subscriptions};
-use crate::model::{Counter, SeriesList};
+use crate::model::{Counter, SeriesList, read_time, write_time};
 
 /// A request that is not finished yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +30,30 @@ pub struct OpenRequest {
     pub site: Site,
     /// How far it is.
     pub phase: Phase,
+    /// Where it came from; `None` in a file of a version that did not say so.
+    pub origin: Option<Origin>,
     /// The bytes of the trigger file.
     pub text: Vec<u8>,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// When it was accepted, to the microsecond.
+    pub accepted: SystemTime,
+    /// The owner of the trigger file.
+    pub owner: String,
+    /// When that file was written last: with its text, what tells it from the node's next one.
+    pub written: (i64, i64),
+}
+
+/// What was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// The rows of the series in it.
+    pub rows: u64,
+    /// The size of its files.
+    pub bytes: u64,
 }
 
 /// Whether the registry has the node.
@@ -44,7 +70,8 @@ pub enum Site {
 pub enum Phase {
     /// Accepted, nothing in the registry yet. After a restart: begin again.
     Accepted,
-    /// Cut, `<node>.new` is registered, the answer is being made. After a restart: throw `.new` away, begin again.
+    /// Cut, `<node>.new` is registered, the answer is being made; or that is being taken back, and the registry may have
+    /// forgotten it. After a restart: throw `.new` away, begin again.
     Cut(Cut),
     /// The answer may have been seen. After a restart: wait for the subscriber.
     Published {
@@ -52,6 +79,8 @@ pub enum Phase {
         cut: Cut,
         /// Since when the subscriber can answer.
         since: SystemTime,
+        /// What it is; `None` in a file of a version that did not say so.
+        sent: Option<Sent>,
     },
 }
 
@@ -91,6 +120,8 @@ impl OpenRequest {
         let mut counter = None;
         let mut fenced = false;
         let mut since = None;
+        let mut sent = None;
+        let (mut accepted, mut owner, mut written) = (None, None, None);
         let mut list: Option<Vec<_>> = None;
         for (line, words) in super::lines(&head) {
             if let Some(list) = &mut list {
@@ -104,6 +135,10 @@ impl OpenRequest {
                 ("cut", value) => counter = Counter::parse(value),
                 ("fence", "") => fenced = true,
                 ("published", value) => since = value.parse().ok().map(Duration::from_secs),
+                ("sent", value) => sent = read_sent(value),
+                ("accepted", value) => accepted = read_time(value),
+                ("owner", value) => owner = Some(value.to_owned()),
+                ("written", value) => written = read_written(value),
                 ("list", "") => list = Some(Vec::new()),
                 (key, _) => return Err(Malformed::new(line, format!("`{key}` is not known here"))),
             }
@@ -119,10 +154,14 @@ impl OpenRequest {
         let phase = match (cut, since) {
             (None, _) => Phase::Accepted,
             (Some(cut), None) => Phase::Cut(cut),
-            (Some(cut), Some(since)) => Phase::Published { cut, since: SystemTime::UNIX_EPOCH + since },
+            (Some(cut), Some(since)) => Phase::Published { cut, since: SystemTime::UNIX_EPOCH + since, sent },
         };
         let text = rest.get(marker.len()..).unwrap_or_default().to_vec();
-        Ok(Self { stem, site, phase, text })
+        let origin = match (accepted, owner, written) {
+            (Some(accepted), Some(owner), Some(written)) => Some(Origin { accepted, owner, written }),
+            _ => None,
+        };
+        Ok(Self { stem, site, phase, origin, text })
     }
 
     /// Writes the file.
@@ -132,20 +171,39 @@ impl OpenRequest {
             Site::Known => "known",
         };
         let mut head = format!("stem {}\nsite {site}\n", self.stem.as_str());
+        if let Some(Origin { accepted, owner, written: (seconds, nanoseconds) }) = &self.origin {
+            // A name of the system's may hold anything, but this is a line.
+            let owner: String = owner.chars().filter(|c| !c.is_control()).collect();
+            let accepted = write_time(*accepted);
+            head.push_str(&format!("accepted {accepted}\nowner {owner}\nwritten {seconds}.{nanoseconds}\n"));
+        }
         if let Some(cut) = self.cut() {
             head.push_str(&format!("cut {}\n", cut.counter));
             if cut.fenced {
                 head.push_str("fence\n");
             }
-            if let Phase::Published { since, .. } = &self.phase {
+            if let Phase::Published { since, sent, .. } = &self.phase {
                 // A clock before 1970 gives 0: the request then only ends earlier.
                 let since = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 head.push_str(&format!("published {}\n", since.as_secs()));
+                if let Some(Sent { rows, bytes }) = sent {
+                    head.push_str(&format!("sent {rows} {bytes}\n"));
+                }
             }
             head.push_str(&format!("list\n{}", write_subscriptions(&cut.list)));
         }
         [head.as_bytes(), b"request\n", &self.text].concat()
     }
+}
+
+fn read_sent(text: &str) -> Option<Sent> {
+    let (rows, bytes) = text.split_once(' ')?;
+    Some(Sent { rows: rows.parse().ok()?, bytes: bytes.parse().ok()? })
+}
+
+fn read_written(text: &str) -> Option<(i64, i64)> {
+    let (seconds, nanoseconds) = text.split_once('.')?;
+    Some((seconds.parse().ok()?, nanoseconds.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -159,10 +217,19 @@ mod tests {
         let cut = Cut { counter: Counter::parse("1201").unwrap(), fenced: true, list };
         let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_700_000);
         let text = b"node nso\nrequest x\nhmi.m_45s subscribe\nrequest\nno line end".to_vec();
-        for phase in [Phase::Accepted, Phase::Cut(cut.clone()), Phase::Published { cut, since }] {
+        let sent = Some(Sent { rows: 4_000, bytes: 734_003 });
+        let origin = Origin {
+            accepted: SystemTime::UNIX_EPOCH + Duration::from_micros(1_763_743_200_123_456),
+            owner: "DOMAIN\\some one".into(),
+            written: (1_763_743_199, 5),
+        };
+        let published = |sent| Phase::Published { cut: cut.clone(), since, sent };
+        for phase in [Phase::Accepted, Phase::Cut(cut.clone()), published(None), published(sent)] {
             for (stem, site) in [(Stem::Document, Site::New), (Stem::Deployed, Site::Known)] {
-                let open = OpenRequest { stem, site, phase: phase.clone(), text: text.clone() };
-                assert_eq!(OpenRequest::parse(&open.write()), Ok(open));
+                for origin in [None, Some(origin.clone())] {
+                    let open = OpenRequest { stem, site, phase: phase.clone(), origin, text: text.clone() };
+                    assert_eq!(OpenRequest::parse(&open.write()), Ok(open));
+                }
             }
         }
         assert!(OpenRequest::parse(b"").is_err());

@@ -1,12 +1,20 @@
 //! `slon_parser.cfg`: lines `<node directory><white space><list file>`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{Malformed, plain_text};
+use crate::model::Node;
 
 /// The registry. Lines of nodes that are not touched, comments and blank lines stay as they are to the byte.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Registry(Vec<Line>);
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    /// What was read.
+    source: Vec<u8>,
+    lines: Vec<Line>,
+    /// The line of each name: who asks for a thousand nodes one by one need not read a million lines.
+    by_name: HashMap<String, usize>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
@@ -23,6 +31,15 @@ pub struct Entry {
     pub list: PathBuf,
 }
 
+/// Equal are those that say the same, wherever they come from.
+impl PartialEq for Registry {
+    fn eq(&self, other: &Self) -> bool {
+        self.lines == other.lines
+    }
+}
+
+impl Eq for Registry {}
+
 impl Registry {
     /// Reads the file.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
@@ -33,46 +50,52 @@ impl Registry {
                 text: text.to_owned(),
             })
         });
-        let registry = lines.collect::<Result<_, _>>().map(Self)?;
-        let mut names = std::collections::HashSet::new();
-        for (at, line) in registry.0.iter().enumerate() {
+        let lines = lines.collect::<Result<Vec<_>, _>>()?;
+        let by_name = by_name(&lines);
+        for (at, line) in lines.iter().enumerate() {
             // Two directories of one name would be one node with two places.
-            if let Some(name) = line.entry.as_ref().and_then(Entry::name).filter(|name| !names.insert(*name))
-            {
+            if let Some(name) = line.name().filter(|name| by_name.get(*name) != Some(&at)) {
                 return Err(Malformed::new(at + 1, format!("a second directory of the name `{name}`")));
             }
         }
-        Ok(registry)
+        Ok(Self { source: bytes.to_owned(), lines, by_name })
+    }
+
+    /// The file as it was read, before any change of this value: an operator may have written another since.
+    pub fn source(&self) -> &[u8] {
+        &self.source
     }
 
     /// Writes the file.
     pub fn write(&self) -> Vec<u8> {
-        self.0.iter().map(|line| format!("{}\n", line.text)).collect::<String>().into_bytes()
+        self.lines.iter().map(|line| format!("{}\n", line.text)).collect::<String>().into_bytes()
     }
 
     /// The entries in order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter().filter_map(|line| line.entry.as_ref())
+        self.lines.iter().filter_map(|line| line.entry.as_ref())
     }
 
     /// The entry whose directory has this name.
     pub fn find(&self, name: &str) -> Option<&Entry> {
-        self.entries().find(|entry| entry.name() == Some(name))
+        self.by_name.get(name).and_then(|at| self.lines.get(*at)?.entry.as_ref())
     }
 
     /// Enters a directory with its list, in place of the line that has this directory or at the end.
     pub fn enter(&mut self, directory: &Path, list: &Path) {
         let entry = Entry { directory: directory.to_owned(), list: list.to_owned() };
         let line = Line { text: format!("{}\t{}", directory.display(), list.display()), entry: Some(entry) };
-        match self.0.iter_mut().find(|line| line.is(directory)) {
+        match self.lines.iter_mut().find(|line| line.is(directory)) {
             Some(there) => *there = line,
-            None => self.0.push(line),
+            None => self.lines.push(line),
         }
+        self.by_name = by_name(&self.lines);
     }
 
     /// Takes the line of a directory out, if it is there.
     pub fn remove(&mut self, directory: &Path) {
-        self.0.retain(|line| !line.is(directory));
+        self.lines.retain(|line| !line.is(directory));
+        self.by_name = by_name(&self.lines);
     }
 }
 
@@ -81,9 +104,30 @@ impl Entry {
     pub fn name(&self) -> Option<&str> {
         self.directory.file_name().and_then(|name| name.to_str())
     }
+
+    /// The node whose directory this is, or the one that it gets by an open request; `None`: it is of no node of ours.
+    pub fn node(&self) -> Option<Node> {
+        let name = self.name()?;
+        name.strip_suffix(".new").unwrap_or(name).parse().ok()
+    }
+}
+
+/// The first line of each name.
+fn by_name(lines: &[Line]) -> HashMap<String, usize> {
+    let mut by_name = HashMap::with_capacity(lines.len());
+    for (at, line) in lines.iter().enumerate() {
+        if let Some(name) = line.name() {
+            by_name.entry(name.to_owned()).or_insert(at);
+        }
+    }
+    by_name
 }
 
 impl Line {
+    fn name(&self) -> Option<&str> {
+        self.entry.as_ref().and_then(Entry::name)
+    }
+
     fn is(&self, directory: &Path) -> bool {
         self.entry.as_ref().is_some_and(|entry| entry.directory == directory)
     }
@@ -115,6 +159,7 @@ mod tests {
         let mut registry = Registry::parse(text.as_bytes()).unwrap();
         assert_eq!(registry.find("NSO").unwrap().directory, Path::new("/logs/NSO"));
         registry.enter(Path::new("/logs/SO.new"), Path::new("/etc/SO.new.lst"));
+        assert_eq!(registry.source(), text.as_bytes());
         assert_eq!(registry.write(), format!("{text}/logs/SO.new\t/etc/SO.new.lst\n").as_bytes());
         registry.remove(Path::new("/logs/SO.new"));
         assert_eq!(registry.write(), text.as_bytes());

@@ -1,5 +1,6 @@
-//! `split.seen`: what the archives looked like when they were split. Lines `NAME BYTES SECONDS.NANOSECONDS DIGEST`, the
-//! time being that of the file and the digest XXH3 of 128 bits in hexadecimal digits; the last line of a name holds.
+//! `split.seen`: what the archives looked like when they were split. Lines `NAME BYTES SECONDS.NANOSECONDS DIGEST NODE EVENT`, the
+//! time being that of the file, the digest XXH3 of 128 bits in hexadecimal digits, and the last two what the header says, which
+//! earlier versions did not write; the last line of a name holds.
 
 use crate::model::ArchiveName;
 
@@ -14,6 +15,8 @@ pub struct Seen {
     pub modified: (i64, i64),
     /// The digest of its content.
     pub digest: u128,
+    /// The Slony node and the event that its header names; `None` in a line of an earlier version.
+    pub event: Option<(u64, u64)>,
 }
 
 impl Seen {
@@ -25,13 +28,19 @@ impl Seen {
         let (seconds, nanoseconds) = words.next()?.split_once('.')?;
         let modified = (seconds.parse().ok()?, nanoseconds.parse().ok()?);
         let digest = words.next().filter(|text| text.len() == 32)?;
-        Some(Self { name, bytes, modified, digest: u128::from_str_radix(digest, 16).ok()? })
+        let digest = u128::from_str_radix(digest, 16).ok()?;
+        let event = match (words.next(), words.next()) {
+            (None, _) => None,
+            (Some(origin), event) => Some((origin.parse().ok()?, event?.parse().ok()?)),
+        };
+        Some(Self { name, bytes, modified, digest, event })
     }
 
     /// The line.
     pub fn write(&self) -> String {
-        let Self { name, bytes, modified: (seconds, nanoseconds), digest } = self;
-        format!("{name} {bytes} {seconds}.{nanoseconds:09} {digest:032x}\n")
+        let Self { name, bytes, modified: (seconds, nanoseconds), digest, event } = self;
+        let event = event.map(|(origin, event)| format!(" {origin} {event}")).unwrap_or_default();
+        format!("{name} {bytes} {seconds}.{nanoseconds:09} {digest:032x}{event}\n")
     }
 }
 
@@ -57,9 +66,20 @@ mod tests {
             let counter = Counter::parse(&value.to_string()).unwrap();
             ArchiveName { node: SlonyNode(node), counter }
         };
-        let seen = |name, bytes| Seen { name, bytes, modified: (17, 5), digest: 0xabc };
+        let event = Some((1, 5_000_000_007));
+        let seen = |name, bytes| Seen { name, bytes, modified: (17, 5), digest: 0xabc, event };
         let (eight, other) = (name(2, 8), name(3, 8));
         let lines = [seen(eight, 1), seen(other, 2), seen(eight, 3)].map(|seen| seen.write()).concat();
         assert_eq!(read_seen(format!("{lines}{eight} 7 1.0").as_bytes()), [seen(eight, 3), seen(other, 2)]);
+    }
+
+    #[test]
+    fn lines_of_an_earlier_version_are_read_and_none_that_was_cut_off() {
+        let name = "slony1_log_2_00000000000000000008.sql";
+        let line = format!("{name} 7 17.000000005 {:032x}\n", 0xabc);
+        let seen = read_seen(line.as_bytes());
+        assert_eq!(seen.iter().map(|seen| (seen.bytes, seen.event)).collect::<Vec<_>>(), [(7, None)]);
+        assert_eq!(seen.iter().map(Seen::write).collect::<String>(), line);
+        assert_eq!(read_seen(line.replace('\n', " 1\n").as_bytes()), []);
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! before 1234                  the first archive of which the node has no part
-//! why line 17: ...             what an operator has to decide, in one line; without it the node catches up
+//! why line 17: ...             what an operator has to decide, in one line
+//! fault write into ...         or: what keeps its logs from being written, which is tried again by itself
+//! paused moving to new disks   or: an operator has paused it; what follows says why, and may be empty
 //! ```
+//!
+//! With neither, the node catches up.
 //!
 //! `<node>.ddl` has a line `COUNTER send` or `COUNTER skip` for each archive with statements that could not be routed. The
 //! lines stay, so that the archive can be split again with the same result.
@@ -18,8 +22,19 @@ use crate::model::Counter;
 pub struct Stopped {
     /// The first archive of which it has no part.
     pub before: Counter,
-    /// What an operator has to decide; `None`: nothing any more, the node catches up with the others.
-    pub why: Option<String>,
+    /// `None`: for no reason any more, the node catches up with the others.
+    pub why: Option<Why>,
+}
+
+/// Why a node stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// An operator has to decide about a statement.
+    Decide(String),
+    /// Its list cannot be read, or its directory not be written. It goes on by itself when that is mended.
+    Fault(String),
+    /// An operator has paused it, for this reason, and lets it go on.
+    Paused(String),
 }
 
 /// What an operator has decided about statements that could not be routed.
@@ -44,7 +59,9 @@ impl Stopped {
         for (line, words) in lines(&text) {
             match key_value(words) {
                 ("before", value) => before = Counter::parse(value),
-                ("why", value) => why = Some(value.to_owned()),
+                ("why", value) => why = Some(Why::Decide(value.to_owned())),
+                ("fault", value) => why = Some(Why::Fault(value.to_owned())),
+                ("paused", value) => why = Some(Why::Paused(value.to_owned())),
                 (key, _) => return Err(Malformed::new(line, format!("`{key}` is not known here"))),
             }
         }
@@ -52,11 +69,31 @@ impl Stopped {
         Ok(Self { before, why })
     }
 
+    /// Whether an operator has paused the node.
+    pub fn is_paused(&self) -> bool {
+        matches!(self.why, Some(Why::Paused(_)))
+    }
+
+    /// Why, in a word.
+    pub fn word(&self) -> &'static str {
+        match self.why {
+            None => "catching up",
+            Some(Why::Decide(_)) => "decide",
+            Some(Why::Fault(_)) => "fault",
+            Some(Why::Paused(_)) => "paused",
+        }
+    }
+
     /// Writes the file.
     pub fn write(&self) -> Vec<u8> {
         let one_line =
-            |why: &String| why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
-        let why = self.why.as_ref().map(|why| format!("why {}\n", one_line(why))).unwrap_or_default();
+            |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+        let why = match &self.why {
+            None => String::new(),
+            Some(Why::Decide(what)) => format!("why {}\n", one_line(what)),
+            Some(Why::Fault(what)) => format!("fault {}\n", one_line(what)),
+            Some(Why::Paused(what)) => format!("paused {}\n", one_line(what)),
+        };
         format!("before {}\n{why}", self.before).into_bytes()
     }
 }
@@ -114,12 +151,14 @@ mod tests {
 
     #[test]
     fn a_stop_comes_back_in_one_line() {
-        for why in [Some("line 17: `x = 5` of a.b".to_owned()), None] {
+        let text = || "line 17: `x = 5` of a.b".to_owned();
+        let paused = [Some(Why::Paused(text())), Some(Why::Paused(String::new()))];
+        for why in [Some(Why::Decide(text())), Some(Why::Fault(text())), None].into_iter().chain(paused) {
             let stopped = Stopped { before: counter(12), why };
             assert_eq!(Stopped::parse(&stopped.write()), Ok(stopped));
         }
-        let odd = Stopped { before: counter(12), why: Some("a\nbefore 7".into()) };
-        assert_eq!(Stopped::parse(&odd.write()).unwrap().why.as_deref(), Some("a before 7"));
+        let odd = Stopped { before: counter(12), why: Some(Why::Fault("a\nbefore 7".into())) };
+        assert_eq!(Stopped::parse(&odd.write()).unwrap().why, Some(Why::Fault("a before 7".into())));
         assert!(Stopped::parse(b"why x\n").is_err());
     }
 

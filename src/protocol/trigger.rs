@@ -72,7 +72,43 @@ pub struct TriggerFile {
     pub kind: Kind,
 }
 
+/// Who alone may write a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writer {
+    /// The site of this node.
+    Site(Node),
+    /// The manager.
+    Manager,
+}
+
+/// Who alone may write a file of this name; `None`: it is none of ours.
+pub fn writer(name: &str) -> Option<Writer> {
+    let hidden = name.strip_prefix('.');
+    if hidden.is_some_and(|rest| rest.strip_suffix(".ready").is_some()) {
+        return Some(Writer::Manager);
+    }
+    let name = hidden.and_then(|rest| rest.strip_suffix(".claim")).unwrap_or(name);
+    if let Some(file) = TriggerFile::parse(name) {
+        return file.ok().map(|file| file.writer());
+    }
+    let (node, ending) = name.split_once('.')?;
+    let node: Node = node.parse().ok()?;
+    if ending == "counter" {
+        return Some(Writer::Site(node));
+    }
+    sql_file_names(&node).iter().any(|sql| sql == name).then_some(Writer::Manager)
+}
+
 impl TriggerFile {
+    /// Who alone may write it.
+    pub fn writer(&self) -> Writer {
+        match self.kind {
+            Kind::Request | Kind::SqlApplied => Writer::Site(self.node.clone()),
+            // Deployed clients append to `.cfg`; it stays the manager's.
+            Kind::Accepted | Kind::SqlDone | Kind::Cleanup | Kind::Done => Writer::Manager,
+        }
+    }
+
     /// Reads a file name. `None` if it is none of ours; `Some(Err(node))` if stem and ending are ours but what
     /// stands before them is no node name.
     pub fn parse(name: &str) -> Option<Result<Self, String>> {
@@ -112,6 +148,29 @@ mod tests {
                 let file = TriggerFile { node: "nso".parse().unwrap(), stem, kind };
                 assert_eq!(TriggerFile::parse(&file.to_string()), Some(Ok(file)));
             }
+        }
+    }
+
+    #[test]
+    fn every_name_has_its_writer() {
+        let site = || Some(Writer::Site("nso".parse().unwrap()));
+        for (name, expected) in [
+            ("nso.subscription_series.tgr", site()),
+            ("nso.subscribe_series.sqlapplied", site()),
+            (".nso.subscribe_series.tgr.claim", site()),
+            ("nso.counter", site()),
+            ("nso.subscribe_series.cfg", Some(Writer::Manager)),
+            ("nso.subscription_series.done", Some(Writer::Manager)),
+            ("nso.createns.sql.zst", Some(Writer::Manager)),
+            ("nso.sql.tar.gz", Some(Writer::Manager)),
+            (".nso.subscribe_series.sql.ready", Some(Writer::Manager)),
+            ("a b.subscription_series.tgr", None),
+            (".nso.subscription_series.tgr.part", None),
+            ("a b.counter", None),
+            ("rejected", None),
+            ("nso.txt", None),
+        ] {
+            assert_eq!(writer(name), expected, "{name}");
         }
     }
 
