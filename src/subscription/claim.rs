@@ -1,14 +1,20 @@
 //! Taking a request from the subscriber: whatever was open of the node is rolled back, and every older answer is gone,
 //! before the new one is accepted.
 
-use super::decide::{self, UpdatePlan, forget_answers, roll_back};
+use std::time::SystemTime;
+
+use super::audit;
+use super::decide::{self, UpdatePlan, forget_answers, roll_back, taken_back};
+use super::lost::{lost, make_again};
 use super::refuse;
 use super::worker::{WholeRequest, Worker};
-use crate::disk::{self, Dropped};
+use crate::disk::{self, Dropped, Lock, Readers};
 use crate::error::Result;
 use crate::ground::Ground;
 use crate::model::{Node, Step};
-use crate::protocol::{Kind, OpenRequest, Phase, Request, Site, Stem, TriggerFile, key_value};
+use crate::protocol::{
+    Event, Kind, OpenRequest, Origin, Phase, Request, Site, Stem, Stopped, TriggerFile, Why, key_value,
+};
 
 /// Takes a request that was found whole.
 pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
@@ -16,16 +22,27 @@ pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
     let paths = &service.config.paths;
     let file = TriggerFile { node: node.clone(), stem: whole.stem, kind: Kind::Request };
     let (path, claim) = (paths.triggerdir.join(file.to_string()), paths.claim(&file));
+    // Waited for while the request lies where its subscriber sees it: one of which nothing is to be seen for a minute counts as lost.
+    let hold = service.hold().await?;
     // Gone or changed since it was found whole: the next look finds what is there now.
     let Some(dropped) = disk::read_dropped(&path)?.filter(|dropped| dropped.identity == whole.identity)
     else {
         return Ok(());
     };
-    // Taken first: in a directory in which it cannot be taken nothing is begun.
-    if !disk::take(&path, &claim, whole.identity)? {
+    // Whatever was seen before: what counts is whose file is taken. The next look sets it aside.
+    if service.access.may_speak(node, dropped.owner).is_err() {
         return Ok(());
     }
-    match accept(worker, whole.stem, &dropped).await {
+    // Taken first: in a directory in which it cannot be taken nothing is begun.
+    let taken = match disk::take(&path, &claim, whole.identity) {
+        // It may have the hidden name already, by which nobody looks for it, and that not be on disk.
+        Err(error) if disk::exists(&claim) => disk::give_back(&claim, &path).and(Err(error)),
+        taken => taken,
+    };
+    if !taken? {
+        return Ok(());
+    }
+    match accept(worker, whole.stem, &dropped, hold).await {
         Ok(()) => disk::remove(&claim),
         Err(error) => {
             // Back to where the subscriber put it: it is claimed again, not lost.
@@ -35,40 +52,87 @@ pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
     }
 }
 
-async fn accept(worker: &Worker, stem: Stem, dropped: &Dropped) -> Result<()> {
+/// Makes the request the open one, under the hold under which it was taken.
+async fn accept(worker: &Worker, stem: Stem, dropped: &Dropped, hold: Lock) -> Result<()> {
     let Worker { service, node, .. } = worker;
     let paths = service.config.paths.clone();
     if let Err(reason) = read(node, &dropped.bytes)
         && service.ground(node)?.open.is_some()
     {
         // The open request goes on: rubbish is not its subscriber's next one.
+        let file = TriggerFile { node: node.clone(), stem, kind: Kind::Request };
+        audit::tell_of_file(&paths, &paths.claim(&file), Some(node), &reason)?;
         return refuse::keep_rejected(&paths, node, stem, &dropped.bytes, &reason);
     }
+    let allowed =
+        read(node, &dropped.bytes).map_or(Ok(()), |request| service.allow(node, &request.subscribe));
     let (all, name, text) = (paths.clone(), node.clone(), dropped.bytes.clone());
+    let origin = Origin {
+        accepted: SystemTime::now(),
+        owner: disk::user_name(dropped.owner),
+        written: dropped.modified,
+    };
     let plan = move |ground: &Ground| {
         let site = if ground.cuts.is_some() { Site::Known } else { Site::New };
-        let open = OpenRequest { stem, site, phase: Phase::Accepted, text };
-        // The open request is this one from the first step on: a kill in the middle leads to rolling back the rest.
-        let mut steps = vec![Step::Write { path: ground.site.open_request.clone(), bytes: open.write() }];
-        steps.extend(roll_back(&all, &ground.site, &ground.registry));
+        let open = OpenRequest { stem, site, phase: Phase::Accepted, origin: Some(origin), text };
+        let lost =
+            ground.open.as_ref().map(|before| lost(&all, ground, before, false)).transpose()?.flatten();
+        let mut steps: Vec<_> = make_again(ground, lost.as_ref()).into_iter().collect();
+        let open = match &ground.open {
+            Some(before) if is_same(before, &open) => OpenRequest { origin: before.origin.clone(), ..open },
+            Some(before) => {
+                steps.push(audit::tell(&all, &name, ground, before, Event::Superseded, None));
+                open
+            }
+            None => open,
+        };
+        let write = |open: &OpenRequest| {
+            let path = ground.site.open_request.clone();
+            Step::Write { path, bytes: open.write() }
+        };
+        // The open request is this one from here on: a kill in the middle leads to rolling back the rest.
+        let before = ground.open.as_ref().and_then(OpenRequest::cut);
+        steps.push(write(&taken_back(&open, before)));
+        let stopped = lost.as_ref().or(ground.stopped.as_ref());
+        steps.extend(roll_back(&all, &ground.site, &ground.registry, stopped));
         steps.extend(forget_answers(&all, &name));
+        if before.is_some() {
+            steps.push(write(&open));
+        }
         if site == Site::New {
             // Of an earlier life of a site of this name: it would look as if it had lost its logs.
             steps.push(Step::Remove(all.acknowledgement(&name)));
         }
-        Ok((steps, (site, check(&name, &open, ground))))
+        let checked = allowed.and_then(|()| check(&name, &open, ground, stopped));
+        if checked.is_ok() {
+            steps.push(audit::tell(&all, &name, ground, &open, Event::Accepted, None));
+        }
+        Ok((steps, (site, checked)))
     };
-    match service.change(node, plan).await? {
+    match service.change_under(hold, node, plan).await? {
         (site, Ok(request)) => {
             let (subscribe, unsubscribe) = (request.subscribe.len(), request.unsubscribe.len());
             tracing::info!(%node, subscribe, unsubscribe, "request");
             // A new file, never the subscriber's own inode, to which it may still be writing. Deployed clients append to
             // it with an account of their own, hence mode and group.
             let accepted = accepted(&dropped.bytes, site);
-            disk::write_like(&paths.trigger(node, stem, Kind::Accepted), &accepted, 0o664, dropped.group)
+            let (mode, group) = match service.access.readers(node) {
+                Readers::Everybody => (0o664, dropped.group),
+                Readers::Group(group) => (0o660, group),
+            };
+            disk::write_like(&paths.trigger(node, stem, Kind::Accepted), &accepted, mode, group)
         }
         (_, Err(reason)) => refuse::refuse(worker, &reason).await,
     }
+}
+
+/// Whether a request is the one that is open: a kill came between its first step and its last, and it was given back. It may have
+/// the cut of the one before it then.
+fn is_same(before: &OpenRequest, now: &OpenRequest) -> bool {
+    let written = |open: &OpenRequest| open.origin.as_ref().map(|origin| origin.written);
+    !matches!(before.phase, Phase::Published { .. })
+        && (before.stem, &before.text) == (now.stem, &now.text)
+        && written(before) == written(now)
 }
 
 /// Reads a request of this node.
@@ -81,7 +145,12 @@ fn read(node: &Node, bytes: &[u8]) -> Result<Request, String> {
 }
 
 /// What can be said of a request without the database.
-fn check(node: &Node, open: &OpenRequest, ground: &Ground) -> Result<Request, String> {
+fn check(
+    node: &Node,
+    open: &OpenRequest,
+    ground: &Ground,
+    stopped: Option<&Stopped>,
+) -> Result<Request, String> {
     let request = read(node, &open.text)?;
     if open.site == Site::New {
         decide::admit(node, open.stem, &ground.registry)?;
@@ -92,13 +161,26 @@ fn check(node: &Node, open: &OpenRequest, ground: &Ground) -> Result<Request, St
         }
     }
     // Where a new site's logs have stopped, the request that this one takes the place of was the reason.
-    if let Some(stopped) = ground.stopped.as_ref().filter(|_| open.site == Site::Known) {
-        return Err(format!(
-            "the logs of {node} stop before archive {} until the operator of the data centre has decided about a statement there: ask again then",
-            stopped.before
-        ));
+    if let Some(stopped) = stopped.filter(|_| open.site == Site::Known) {
+        let before = stopped.before;
+        return Err(match &stopped.why {
+            Some(Why::Decide(_)) => format!(
+                "the logs of {node} stop before archive {before} until the operator of the data centre has decided about a statement there: ask again then"
+            ),
+            Some(Why::Fault(_)) => format!(
+                "the logs of {node} stop before archive {before} because the data centre cannot write them: ask again when its operator has mended that"
+            ),
+            Some(Why::Paused(reason)) => paused(node, reason),
+            None => format!("the logs of {node} are late, from archive {before} on: ask again in a while"),
+        });
     }
     UpdatePlan::new(&request, ground.list()).map(|_| request)
+}
+
+/// Why a paused node gets nothing, for its subscriber.
+fn paused(node: &Node, reason: &str) -> String {
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("the operator of the data centre has paused {node}{reason}; ask again when it goes on")
 }
 
 /// The text of `.cfg`. Lines of an earlier round, in a request that is sent again, are left out: a copy of this file that

@@ -1,14 +1,17 @@
 //! `subscription_cleanup`: what follows the subscriber's word. `.cleanup` is written first and holds what `.done` will
 //! say; from then on everything can be done again after a kill, and becomes visible as `.done` by one rename.
 
+use super::audit;
 use super::decide::{self, Verdict, finish, promote, roll_back};
+use super::lost::{lost, make_again};
 use super::refuse;
 use super::worker::Worker;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::ground::{Ground, read};
-use crate::model::{Series, SeriesList};
-use crate::protocol::{Done, Kind, OpenRequest, Outcome, Site, Stem, read_counter};
+use crate::model::{Series, SeriesList, Step};
+use crate::paths::Paths;
+use crate::protocol::{Done, Event, Kind, OpenRequest, Outcome, Site, Stem, Writer, read_counter};
 
 /// Takes the subscriber's word: decides, and writes down what was decided.
 pub(super) async fn take_outcome(
@@ -62,16 +65,29 @@ fn write_cleanup(
     };
     let id = ground.request(open)?.id;
     let done = Done { id, failure, series: list.map(names).unwrap_or_default() };
-    disk::write(&worker.service.config.paths.trigger(node, open.stem, Kind::Cleanup), done.write().as_bytes())
+    let path = worker.service.config.paths.trigger(node, open.stem, Kind::Cleanup);
+    worker.service.answer(node, &path, done.write().as_bytes())
 }
 
-/// Finishes or rolls back, as `.cleanup` says.
-pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<()> {
+/// What became of a plan that ends a request.
+enum End {
+    /// It is carried out.
+    Done,
+    /// It is for later.
+    Early,
+    /// It is of no open request.
+    Foreign,
+}
+
+/// Finishes or rolls back, as `.cleanup` says. Whether there may be more to do now.
+pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<bool> {
     let Worker { service, node, .. } = worker;
     let paths = service.config.paths.clone();
     let path = paths.trigger(node, stem, Kind::Cleanup);
     let done = match disk::read_dropped(&path) {
-        Ok(None) => return Ok(()),
+        Ok(None) => return Ok(true),
+        // Put there since it was looked at.
+        Ok(Some(file)) if service.access.may_write(&Writer::Manager, file.owner).is_err() => return Ok(true),
         Ok(Some(file)) => Done::parse(&file.bytes).map_err(|fault| fault.to_string()),
         Err(Error::Refused(reason)) => Err(reason),
         Err(error) => return Err(error),
@@ -79,43 +95,68 @@ pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<()> {
     let done = match done {
         Ok(done) => done,
         Err(reason) => {
-            return refuse::set_aside(&paths, &path, &format!("the manager did not write this: {reason}"));
+            let reason = format!("the manager did not write this: {reason}");
+            return refuse::set_aside(&paths, &path, &reason).map(|()| true);
         }
     };
     let (success, name) = (done.failure.is_none(), node.clone());
+    let reason = done.failure;
     let plan = move |ground: &Ground| {
         let mut steps = Vec::new();
         if let Some(open) = &ground.open {
             if open.stem != stem {
-                return Ok((steps, false));
+                return Ok((steps, End::Foreign));
             }
-            steps = end(&paths, ground, open, success)?;
+            if is_early(&paths, ground, open, success)? {
+                return Ok((steps, End::Early));
+            }
+            let event = reason.as_deref().map_or(Event::Applied, |reason| audit::failure(open, reason));
+            steps = vec![audit::tell(&paths, &name, ground, open, event, reason)];
+            steps.extend(end(&paths, ground, open, success)?);
         }
         steps.extend(finish(&paths, &ground.site, &name, stem));
-        Ok((steps, true))
+        Ok((steps, End::Done))
     };
-    if !service.change(node, plan).await? {
-        let reason = "it belongs to no open request of this dialect";
-        return refuse::set_aside(&service.config.paths, &path, reason);
+    match service.change(node, plan).await? {
+        End::Done => tracing::info!(%node, success, "request ended"),
+        End::Early => {
+            tracing::debug!(%node, "the request ends when its node has the logs up to the cut");
+            return Ok(false);
+        }
+        End::Foreign => {
+            let reason = "it belongs to no open request of this dialect";
+            refuse::set_aside(&service.config.paths, &path, reason)?;
+        }
     }
-    tracing::info!(%node, success, "request ended");
-    Ok(())
+    Ok(true)
 }
 
 /// The steps that end an open request.
-fn end(
-    paths: &crate::paths::Paths,
-    ground: &Ground,
-    open: &OpenRequest,
-    success: bool,
-) -> Result<Vec<crate::model::Step>> {
+fn end(paths: &Paths, ground: &Ground, open: &OpenRequest, success: bool) -> Result<Vec<Step>> {
+    let lost = lost(paths, ground, open, success)?;
+    let mut steps: Vec<_> = make_again(ground, lost.as_ref()).into_iter().collect();
     let Some(cut) = open.cut().filter(|_| success) else {
-        return Ok(roll_back(paths, &ground.site, &ground.registry));
+        let stopped = lost.as_ref().or(ground.stopped.as_ref());
+        steps.extend(roll_back(paths, &ground.site, &ground.registry, stopped));
+        return Ok(steps);
     };
     // A new site's lists begin with its cut, whatever lies there of a namesake.
     let cuts = ground.cuts.as_ref().filter(|_| open.site == Site::Known);
     let split = read(&paths.split_counter(), read_counter)?;
-    Ok(promote(paths, &ground.site, open.site, cut, &ground.registry, cuts, split))
+    steps.extend(promote(paths, &ground.site, open.site, cut, &ground.registry, cuts, split));
+    Ok(steps)
+}
+
+/// Whether an end has to wait: deployed clients drop what they leave at `.done`, so logs that may have rows of it are to be there by
+/// then. A failure changes nothing for them.
+fn is_early(paths: &Paths, ground: &Ground, open: &OpenRequest, success: bool) -> Result<bool> {
+    let Some(cut) = open.cut().filter(|_| success && open.stem == Stem::Deployed) else { return Ok(false) };
+    if paths.archive_dir.is_none() || ground.request(open)?.unsubscribe.is_empty() {
+        return Ok(false);
+    }
+    let split = read(&paths.split_counter(), read_counter)?.unwrap_or_default();
+    let position = ground.stopped.as_ref().map_or(split, |stopped| split.min(stopped.before.previous()));
+    Ok(position < cut.counter)
 }
 
 fn names(list: &SeriesList) -> Vec<Series> {

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use crate::model::{Counter, Node, Sequence, Series, SeriesList, Step, Subscription};
 use crate::paths::{Paths, SitePaths};
 use crate::protocol::{
-    Cut, Cuts, Kind, OpenRequest, Outcome, Phase, Registry, Request, Site, Stem, TriggerFile, sql_file_names,
-    write_names,
+    Cut, Cuts, Kind, OpenRequest, Outcome, Phase, Registry, Request, Site, Stem, Stopped, TriggerFile, Why,
+    sql_file_names, write_names,
 };
 
 /// What a request asks for, held against what the node has.
@@ -152,9 +152,23 @@ pub fn add(paths: &Paths, site: &SitePaths, open: &OpenRequest, cut: &Cut, regis
     steps.extend([
         Step::Write { path: site.new_list.clone(), bytes: write_names(&cut.list) },
         Step::Write { path: site.open_request.clone(), bytes: open.write() },
-        Step::Write { path: paths.registry.clone(), bytes: registry.write() },
+        write_registry(paths, &registry),
     ]);
     steps
+}
+
+/// Writes the registry, which operators edit too.
+pub fn write_registry(paths: &Paths, registry: &Registry) -> Step {
+    Step::Replace {
+        path: paths.registry.clone(),
+        before: registry.source().to_owned(),
+        bytes: registry.write(),
+    }
+}
+
+/// Closes the directories of an open request for all but a group.
+pub fn keep_apart(site: &SitePaths, group: u32) -> [Step; 2] {
+    [&site.new_directory, &site.held_directory].map(|path| Step::KeepApart { path: path.clone(), group })
 }
 
 /// Makes `<node>.new` the node. Under the hold. `cuts` is the node's before, `None` for a new site; `split` is the last
@@ -183,19 +197,30 @@ pub fn promote(
         Step::Write { path: site.list.clone(), bytes: write_names(&cut.list) },
         Step::MoveLogs { from: site.new_directory.clone(), into: site.directory.clone() },
     ]);
-    steps.push(Step::Write { path: paths.registry.clone(), bytes: registry.write() });
+    steps.push(write_registry(paths, &registry));
     steps.extend(remove_new(site));
     steps
 }
 
 /// Takes `<node>.new` away again; the node is as it was before the request, with the logs that were held back. Under the
-/// hold. The open request itself stays.
-pub fn roll_back(paths: &Paths, site: &SitePaths, registry: &Registry) -> Vec<Step> {
+/// hold. The open request itself stays, and must not forget its cut before these steps are done. `stopped`: where its logs stop.
+pub fn roll_back(
+    paths: &Paths,
+    site: &SitePaths,
+    registry: &Registry,
+    stopped: Option<&Stopped>,
+) -> Vec<Step> {
     let mut without = registry.clone();
     without.remove(&site.new_directory);
     let mut steps = vec![Step::MoveLogs { from: site.held_directory.clone(), into: site.directory.clone() }];
     if without != *registry {
-        steps.push(Step::Write { path: paths.registry.clone(), bytes: without.write() });
+        if let Some(stopped) = stopped.filter(|stopped| matches!(stopped.why, Some(Why::Decide(_)))) {
+            // The statement may have been about the new list only: the splitter finds out. A request that was not cut, and of
+            // which the registry knows nothing, has stopped nobody.
+            let bytes = Stopped { why: None, ..stopped.clone() }.write();
+            steps.push(Step::Write { path: site.stopped.clone(), bytes });
+        }
+        steps.push(write_registry(paths, &without));
     }
     steps.extend(remove_new(site));
     // Of a new site nothing remains: what would, stops the next site of this name.
@@ -221,7 +246,7 @@ fn remove_new(site: &SitePaths) -> [Step; 3] {
 /// Lets the answer be seen: what is ready under hidden names gets its names. The open request has said `published` before,
 /// so that after a crash nobody makes another dump while the subscriber applies this one.
 pub fn show_answer(paths: &Paths, node: &Node, stem: Stem) -> Vec<Step> {
-    let show = |name: String| Step::Rename { from: paths.ready(&name), to: paths.triggerdir.join(name) };
+    let show = |name: String| Step::Show { from: paths.ready(&name), to: paths.triggerdir.join(name) };
     answer_names(node, stem).into_iter().map(show).collect()
 }
 
@@ -233,6 +258,8 @@ pub fn finish(paths: &Paths, site: &SitePaths, node: &Node, stem: Stem) -> Vec<S
         .map(|kind| Step::Remove(trigger(kind)))
         .collect();
     steps.extend(forget_sql(paths, node));
+    // A loss of power may have taken back a name that the subscriber saw; it has answered all the same.
+    steps.extend(forget_ready(paths, node));
     steps.push(Step::Remove(site.open_request.clone()));
     steps.push(Step::Rename { from: trigger(Kind::Cleanup), to: trigger(Kind::Done) });
     steps
@@ -274,9 +301,30 @@ pub fn limit(site: Site, cut: &Cut) -> Option<Counter> {
     (site == Site::New || cut.fenced).then_some(cut.counter)
 }
 
-/// The open request without its cut: where an interrupted one begins again.
+/// Why a request ends that nobody has answered.
+pub fn expiry(days: u64) -> String {
+    format!("{EXPIRY} {days} days whether the SQL could be applied")
+}
+
+/// Whether a request ended for that reason.
+pub fn is_expiry(reason: &str) -> bool {
+    reason.starts_with(EXPIRY)
+}
+
+const EXPIRY: &str = "nobody said within";
+
+/// The open request without its cut: where an interrupted one begins again. Nothing of it is registered.
 pub fn begin_again(open: &OpenRequest) -> OpenRequest {
     OpenRequest { phase: Phase::Accepted, ..open.clone() }
+}
+
+/// The open request while [`roll_back`] takes back what was cut, by it or by the one before it. It is no longer published: its
+/// subscriber must not finish what is half taken back. But the cut stays, and with it the fence: as long as `<node>.new` is
+/// registered, whoever splits goes by it, and a log that came into the node's directory before those that are held back would
+/// leave a gap.
+pub fn taken_back(open: &OpenRequest, cut: Option<&Cut>) -> OpenRequest {
+    let phase = cut.cloned().map_or(Phase::Accepted, Phase::Cut);
+    OpenRequest { phase, ..open.clone() }
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Saying no: the reason to the subscriber, the file aside, the node as it was.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::decide::{begin_again, forget_ready, forget_sql, roll_back};
+use super::audit;
+use super::decide::{begin_again, forget_ready, forget_sql, roll_back, taken_back};
+use super::lost::{lost, make_again};
+use super::service::Service;
 use super::worker::Worker;
 use crate::disk;
 use crate::error::Result;
 use crate::model::{Node, SeriesList, Step};
 use crate::paths::{Paths, shown};
-use crate::protocol::{Done, Kind, Outcome, Phase, SqlDone, Stem, TriggerFile};
+use crate::protocol::{Done, Kind, OpenRequest, Outcome, Phase, SqlDone, Stem, TriggerFile};
 
 /// Refuses the node's open request, whatever its phase. The answer is on disk before the request is closed: a kill in
 /// between leads back here, and nobody waits for ever.
@@ -17,21 +20,34 @@ pub(super) async fn refuse(worker: &Worker, reason: &str) -> Result<()> {
     let paths = &worker.service.config.paths;
     let Some(open) = worker.service.ground(&worker.node)?.open else { return Ok(()) };
     let id = open.request().ok().and_then(|request| request.id);
-    answer(paths, &worker.node, open.stem, id, reason)?;
+    answer(&worker.service, &worker.node, open.stem, id, reason)?;
     // Only for people; the subscriber has its answer.
     if let Err(error) = keep_rejected(paths, &worker.node, open.stem, &open.text, reason) {
         tracing::warn!(node = %worker.node, error = error.chain(), "cannot keep the refused request");
     }
-    wind_back(worker, Then::Close).await.map(drop)
+    wind_back(worker, Then::Close { reason: reason.to_owned() }).await.map(drop)
+}
+
+/// Closes a request whose subscriber has its refusal already: a kill came between.
+pub(super) async fn close(worker: &Worker, stem: Stem) -> Result<()> {
+    let path = worker.service.config.paths.trigger(&worker.node, stem, Kind::SqlDone);
+    let reason = match disk::read_dropped(&path)?.map(|file| SqlDone::parse(&file.bytes)) {
+        Some(Ok(SqlDone::Failure { reason, .. })) => reason,
+        _ => "the manager was stopped while it refused the request".to_owned(),
+    };
+    wind_back(worker, Then::Close { reason }).await.map(drop)
 }
 
 /// What becomes of a request whose work is taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Then {
     /// It stays accepted.
     BeginAgain,
     /// It is closed.
-    Close,
+    Close {
+        /// What its subscriber was told.
+        reason: String,
+    },
 }
 
 /// Takes `.new` and everything that was made ready away again, under the hold. It goes by what is there, not by how far
@@ -44,14 +60,23 @@ pub(super) async fn wind_back(worker: &Worker, then: Then) -> Result<bool> {
             // The subscriber may apply the SQL by now: it stands.
             return Ok((Vec::new(), true));
         }
-        // No longer published from the first step on: its subscriber must not finish what is half rolled back.
-        let bytes = begin_again(open).write();
-        let mut steps = vec![Step::Write { path: ground.site.open_request.clone(), bytes }];
-        steps.extend(roll_back(&paths, &ground.site, &ground.registry));
+        let lost = lost(&paths, ground, open, false)?;
+        let mut steps: Vec<_> = make_again(ground, lost.as_ref()).into_iter().collect();
+        if let Then::Close { reason } = &then {
+            let event = audit::failure(open, reason);
+            steps.push(audit::tell(&paths, &node, ground, open, event, Some(reason.clone())));
+        }
+        let write = |open: OpenRequest| {
+            let path = ground.site.open_request.clone();
+            Step::Write { path, bytes: open.write() }
+        };
+        steps.push(write(taken_back(open, open.cut())));
+        let stopped = lost.as_ref().or(ground.stopped.as_ref());
+        steps.extend(roll_back(&paths, &ground.site, &ground.registry, stopped));
         steps.extend(forget_ready(&paths, &node));
         match then {
-            Then::BeginAgain => {}
-            Then::Close => {
+            Then::BeginAgain => steps.extend(open.cut().map(|_| write(begin_again(open)))),
+            Then::Close { .. } => {
                 let of = |kind| Step::Remove(paths.trigger(&node, open.stem, kind));
                 steps.extend([of(Kind::Accepted), of(Kind::SqlApplied)]);
                 steps.extend(forget_sql(&paths, &node));
@@ -64,35 +89,38 @@ pub(super) async fn wind_back(worker: &Worker, then: Then) -> Result<bool> {
 }
 
 /// Writes the failure where the subscriber looks for its answer.
-fn answer(paths: &Paths, node: &Node, stem: Stem, id: Option<String>, reason: &str) -> Result<()> {
+fn answer(service: &Service, node: &Node, stem: Stem, id: Option<String>, reason: &str) -> Result<()> {
     tracing::warn!(%node, reason, "refused");
     let reason = match stem {
         Stem::Document => reason.to_owned(),
         // Deployed clients search the whole text for this word, and then say nothing of the reason.
         Stem::Deployed => without_error(reason),
     };
-    disk::write(&paths.trigger(node, stem, Kind::SqlDone), SqlDone::Failure { id, reason }.write().as_bytes())
+    let path = service.config.paths.trigger(node, stem, Kind::SqlDone);
+    service.answer(node, &path, SqlDone::Failure { id, reason }.write().as_bytes())
 }
 
 /// Tells a subscriber of the document that its word has come to nothing.
 pub(super) fn answer_stray(
-    paths: &Paths,
+    service: &Service,
     node: &Node,
     list: Option<&SeriesList>,
     reason: &str,
 ) -> Result<()> {
+    let paths = &service.config.paths;
     let said = disk::read_dropped(&paths.trigger(node, Stem::Document, Kind::SqlApplied));
     let id = said.ok().flatten().and_then(|file| Outcome::parse(&file.bytes)?.id);
     let series = list.into_iter().flatten().map(|subscription| subscription.series.clone()).collect();
     let done = Done { id, failure: Some(reason.to_owned()), series };
-    disk::write(&paths.trigger(node, Stem::Document, Kind::Done), done.write().as_bytes())
+    service.answer(node, &paths.trigger(node, Stem::Document, Kind::Done), done.write().as_bytes())
 }
 
 /// Refuses a request whose file is not even opened.
-pub fn reject_unread(paths: &Paths, file: &TriggerFile, path: &Path, reason: &str) -> Result<()> {
+pub fn reject_unread(service: &Service, file: &TriggerFile, path: &Path, reason: &str) -> Result<()> {
+    let paths = &service.config.paths;
     // An open request goes on: whatever this is, it is not its subscriber's next one.
     if !disk::exists(&paths.site(&file.node, None).open_request) {
-        answer(paths, &file.node, file.stem, None, reason)?;
+        answer(service, &file.node, file.stem, None, reason)?;
     }
     set_aside(paths, path, reason)
 }
@@ -102,10 +130,23 @@ pub fn reject_unread(paths: &Paths, file: &TriggerFile, path: &Path, reason: &st
 pub fn set_aside(paths: &Paths, path: &Path, reason: &str) -> Result<()> {
     let Some(name) = path.file_name() else { return Ok(()) };
     tracing::warn!(path = shown(path), reason, "set aside");
-    let target = paths.rejected().join(name);
-    disk::remove(&target)?;
-    disk::rename(path, &target)?;
-    write_reason(paths, name, reason)
+    let node = name.to_str().and_then(|name| TriggerFile::parse(name)?.ok()).map(|file| file.node);
+    audit::tell_of_file(paths, path, node.as_ref(), reason)?;
+    let mut name = name.to_owned();
+    if let Err(error) = disk::remove(&paths.rejected().join(&name)) {
+        // A directory of somebody else's with more in it: it must not be in the way of all that comes.
+        tracing::debug!(error = error.chain(), "the older one stays");
+        name = free_name(paths, &name);
+    }
+    disk::rename(path, &paths.rejected().join(&name))?;
+    write_reason(paths, &name, reason)
+}
+
+/// A name in `rejected/` that nothing has: the beginning of this one, and a number.
+fn free_name(paths: &Paths, name: &OsStr) -> OsString {
+    let begin: String = name.to_string_lossy().chars().take(60).collect();
+    let names = (1..).map(|number: u64| OsString::from(format!("{begin}.{number}")));
+    names.into_iter().find(|name| !disk::exists(&paths.rejected().join(name))).unwrap_or_default()
 }
 
 /// Keeps the text of a refused request in `rejected/`, with the reason beside it.

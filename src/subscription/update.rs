@@ -3,19 +3,24 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::decide::{self, UpdatePlan, add, listed};
+use super::audit;
+use super::decide::{self, UpdatePlan, add, keep_apart, listed};
+use super::progress::Ticket;
 use super::refuse::{Then, wind_back};
 use super::service::blocking;
 use super::sql::Frame;
 use super::sql_gen::{Dump, NamedFile};
+use super::watched;
 use super::worker::Worker;
-use crate::db::{self, Replication, Session, Snapshot};
-use crate::disk;
+use crate::db::{self, Meter, Replication, Session, Snapshot};
+use crate::disk::{self, Readers};
 use crate::error::{Error, Result};
-use crate::ground::{Ground, read};
-use crate::model::{Series, Step};
+use crate::ground::{self, Ground, read};
+use crate::model::{Node, Series, Step};
+use crate::paths::Paths;
 use crate::protocol::{
-    Cut, Kind, OpenRequest, Phase, Request, Site, SqlDone, SqlFile, Stem, TriggerFile, read_counter,
+    Cut, Event, Kind, OpenRequest, Phase, Request, Sent, Site, SqlDone, SqlFile, Stem, TriggerFile,
+    read_counter,
 };
 
 /// How often the locks of a dump are looked at.
@@ -29,13 +34,9 @@ const CUT_LIMIT: Duration = Duration::from_secs(10);
 pub(super) async fn update(worker: &Worker) -> Result<(), (Error, bool)> {
     let before = |error| (error, false);
     wind_back(worker, Then::BeginAgain).await.map_err(before)?;
-    let ground = worker.service.ground(&worker.node).map_err(before)?;
-    let Some(open) = &ground.open else { return Ok(()) };
-    let request = ground.request(open).map_err(before)?;
-    // The list may have changed since the request was accepted, if an operator changed it.
-    let plan = UpdatePlan::new(&request, ground.list()).map_err(|reason| before(Error::Refused(reason)))?;
+    let Some((open, request, plan)) = planned(worker).map_err(before)? else { return Ok(()) };
     let made = tokio::select! {
-        made = make(worker, open, &request, &plan) => made,
+        made = make(worker, &open, &request, &plan) => made,
         // Whatever it was doing: steps that are under way are carried out to their end before the hold is free again.
         () = worker.cancel.cancelled() => Err(Error::Cancelled),
     };
@@ -50,11 +51,24 @@ pub(super) async fn update(worker: &Worker) -> Result<(), (Error, bool)> {
     }
 }
 
+/// The open request and what it comes to; `None`: none is open.
+fn planned(worker: &Worker) -> Result<Option<(OpenRequest, Request, UpdatePlan)>> {
+    let ground = worker.service.ground(&worker.node)?;
+    let Some(open) = &ground.open else { return Ok(None) };
+    let request = ground.request(open)?;
+    // The list may have changed since the request was accepted, if an operator changed it.
+    let plan = UpdatePlan::new(&request, ground.list()).map_err(Error::Refused)?;
+    // The rules may have changed too.
+    worker.service.allow(&worker.node, &plan.added).map_err(Error::Refused)?;
+    Ok(Some((open.clone(), request, plan)))
+}
+
 /// What was made for a request.
 struct Answer {
     open: OpenRequest,
     cut: Cut,
     files: Vec<NamedFile>,
+    rows: u64,
 }
 
 /// Makes the SQL, giving way to whoever waits for the dump's locks, a number of times.
@@ -62,17 +76,19 @@ async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
     let service = &worker.service;
     let limits = service.config.dump;
     let mut pause = limits.give_way;
+    let ticket = service.progress.ticket(&worker.node, plan.added.len());
     for attempt in 1..=limits.attempts {
         // A request without data is answered at once, however many dumps run.
         let permit = match plan.added.as_slice() {
             [] => None,
             _ => Some(service.dumps.acquire().await.map_err(|_| Error::Cancelled)?),
         };
-        let answer = dump(worker, open, request, plan).await;
+        let answer = dump(worker, open, request, plan, &ticket).await;
         drop(permit);
         match answer {
             Err(Error::Yielded { waiter, seconds }) => {
                 tracing::warn!(node = %worker.node, waiter, seconds, attempt, "the dump gave way");
+                ticket.wait();
                 wind_back(worker, Then::BeginAgain).await?;
                 if attempt < limits.attempts {
                     tokio::time::sleep(pause).await;
@@ -89,9 +105,20 @@ async fn make(worker: &Worker, open: &OpenRequest, request: &Request, plan: &Upd
 }
 
 /// One attempt: snapshot, cut, registration, SQL.
-async fn dump(worker: &Worker, open: &OpenRequest, request: &Request, plan: &UpdatePlan) -> Result<Answer> {
+async fn dump(
+    worker: &Worker,
+    open: &OpenRequest,
+    request: &Request,
+    plan: &UpdatePlan,
+    ticket: &Ticket<'_>,
+) -> Result<Answer> {
+    if !plan.added.is_empty()
+        && let Some(objection) = watched::objection(&worker.service.config)?
+    {
+        return Err(Error::Stopped(format!("no dump is made: {objection}")));
+    }
     let (session, mut driver) = worker.service.database.connect_undriven().await?;
-    db::drive(&mut driver, dump_in(session, worker, open, request, plan)).await
+    db::drive(&mut driver, dump_in(session, worker, open, request, plan, ticket)).await
 }
 
 async fn dump_in(
@@ -100,12 +127,18 @@ async fn dump_in(
     open: &OpenRequest,
     request: &Request,
     plan: &UpdatePlan,
+    ticket: &Ticket<'_>,
 ) -> Result<Answer> {
     let service = &worker.service;
-    check_series(worker, &session, &plan.added).await?;
-    let encoding = db::encoding(&session).await?;
-    let backend = session.backend().await?;
-    let snapshot = Snapshot::begin(session, &plan.added).await?;
+    let patience = service.config.database_patience;
+    let begin = async {
+        let node = service.database.local_node(&session).await?;
+        ground::check_slony_node(&service.config.paths, service.config.slony_node, node)?;
+        check_series(worker, &session, &plan.added).await?;
+        let (encoding, backend) = (db::encoding(&session).await?, session.backend().await?);
+        Ok((encoding, backend, Snapshot::begin(session, &plan.added).await?))
+    };
+    let (encoding, backend, snapshot) = answered(patience, begin).await?;
     let config = &service.config;
     let made = async {
         let (open, cut) = register(worker, open, plan, &snapshot).await?;
@@ -121,6 +154,8 @@ async fn dump_in(
             fenced: cut.fenced,
             floor,
         };
+        ticket.run(db::sizes(snapshot.session(), &plan.added).await?);
+        let told = |rows, bytes| ticket.count(rows, bytes);
         let dump = Dump {
             session: snapshot.session(),
             frame,
@@ -130,23 +165,31 @@ async fn dump_in(
             stem: open.stem,
             directory: &config.paths.triggerdir,
             grant_to: &config.grant_to,
-            rate: config.dump.rate,
+            meter: Meter::new(config.dump.rate, &told),
+            ticket,
         };
-        let files = dump.make().await?;
-        Ok(Answer { open, cut, files })
+        let (files, rows) = dump.make().await?;
+        Ok(Answer { open, cut, files, rows })
     };
     let made = tokio::select! {
         made = made => made,
         waited = somebody_waits(worker, backend, plan) => Err(waited),
     };
     match made {
-        Ok(answer) => snapshot.prove().await.map(|()| answer),
+        Ok(answer) => answered(patience, snapshot.prove()).await.map(|()| answer),
         Err(error) => {
             // Without this the server would go on with the COPY until it fills the socket, and keep its locks.
             snapshot.session().cancel().await;
-            Err(error)
+            Err(db::without_locks(error))
         }
     }
+}
+
+/// Gives up what the database does not answer. Where the network is broken the system's keepalives notice; a server that
+/// stands still, or something between that swallows what is sent, answers those and nothing else.
+async fn answered<T>(patience: Duration, asked: impl Future<Output = Result<T>>) -> Result<T> {
+    let silent = |_| Err(Error::Silent(format!("the database is silent for {} s", patience.as_secs())));
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(silent)
 }
 
 /// Refuses series that cannot be subscribed, all of them in one reason.
@@ -177,9 +220,10 @@ async fn register(
     let Worker { service, node, .. } = worker;
     let hold = service.hold().await?;
     let taken = tokio::time::timeout(CUT_LIMIT, snapshot.cut(&service.database, &plan.added)).await;
-    let late = || Error::WrongDatabase(format!("the database gave no cut within {} s", CUT_LIMIT.as_secs()));
+    let late = || Error::Silent(format!("the database gave no cut within {} s", CUT_LIMIT.as_secs()));
     let taken = taken.map_err(|_| late())??;
     let (paths, open, plan, name) = (service.config.paths.clone(), open.clone(), plan.clone(), node.clone());
+    let readers = service.access.readers(node);
     let enter = move |ground: &Ground| {
         if let Some(split) =
             read(&paths.split_counter(), read_counter)?.filter(|split| *split > taken.counter)
@@ -199,24 +243,30 @@ async fn register(
         let list = plan.list(ground.list(), taken.sequences);
         let cut = Cut { counter: taken.counter, fenced: plan.is_fenced(), list };
         let open = OpenRequest { phase: Phase::Cut(cut.clone()), ..open };
-        Ok((add(&paths, &ground.site, &open, &cut, &ground.registry), (open, cut)))
+        let mut steps = add(&paths, &ground.site, &open, &cut, &ground.registry);
+        if let Readers::Group(group) = readers {
+            // Nothing is in them yet: that comes when the hold is free.
+            steps.extend(keep_apart(&ground.site, group));
+        }
+        Ok((steps, (open, cut)))
     };
     service.change_under(hold, node, enter).await
 }
 
-/// Ends when somebody has waited for the dump's locks for too long.
+/// Ends when somebody has waited for the dump's locks for too long, or the database does not answer any more.
 async fn somebody_waits(worker: &Worker, backend: i32, plan: &UpdatePlan) -> Error {
     if plan.added.is_empty() {
         return std::future::pending().await;
     }
     let limit = worker.service.config.dump.give_way;
+    let patience = worker.service.config.database_patience;
     let session = match worker.service.database.connect().await {
         Ok(session) => session,
         Err(error) => return error,
     };
     let mut since = None;
     loop {
-        match db::first_waiter(&session, backend).await {
+        match answered(patience, db::first_waiter(&session, backend)).await {
             Err(error) => return error,
             Ok(None) => since = None,
             Ok(Some(waiter)) => {
@@ -234,7 +284,7 @@ async fn somebody_waits(worker: &Worker, backend: i32, plan: &UpdatePlan) -> Err
 /// Puts the files in place under hidden names, says `published`, and lets them be seen.
 async fn publish(worker: &Worker, request: &Request, plan: &UpdatePlan, answer: Answer) -> Result<()> {
     let Worker { service, node, .. } = worker;
-    let Answer { open, cut, files } = answer;
+    let Answer { open, cut, files, rows } = answer;
     let paths = service.config.paths.clone();
     let stem = open.stem;
     // Deployed clients search the whole text for words that a series' name may hold.
@@ -254,14 +304,16 @@ async fn publish(worker: &Worker, request: &Request, plan: &UpdatePlan, answer: 
         skipped: plan.skipped.iter().filter(harmless).cloned().collect(),
         series: plan.added.iter().filter(harmless).cloned().collect(),
     };
-    let published = OpenRequest { phase: Phase::Published { cut, since: SystemTime::now() }, ..open };
+    let sent = Some(Sent { rows, bytes: files.iter().map(|(_, made)| made.bytes).sum() });
+    let phase = Phase::Published { cut, since: SystemTime::now(), sent };
+    let published = OpenRequest { phase, ..open };
     let sqldone_name = TriggerFile { node: node.clone(), stem, kind: Kind::SqlDone }.to_string();
-    let ready = paths.clone();
+    let (ready, readers) = (paths.clone(), service.access.readers(node));
     blocking(move || {
         for (name, made) in files {
-            made.publish(&ready.ready(&name))?;
+            made.publish(&ready.ready(&name), readers)?;
         }
-        disk::write(&ready.ready(&sqldone_name), sqldone.write().as_bytes())
+        disk::write_for(&ready.ready(&sqldone_name), sqldone.write().as_bytes(), readers)
     })
     .await?;
     let (name, cancel) = (node.clone(), worker.cancel.clone());
@@ -276,10 +328,20 @@ async fn publish(worker: &Worker, request: &Request, plan: &UpdatePlan, answer: 
         }
         let mut steps =
             vec![Step::Write { path: ground.site.open_request.clone(), bytes: published.write() }];
+        steps.push(audit::tell(&paths, &name, ground, &published, Event::Offered, None));
         steps.extend(decide::show_answer(&paths, &name, stem));
         Ok((steps, ()))
     };
     service.change(node, show).await?;
     tracing::info!(%node, "the SQL may be fetched");
     Ok(())
+}
+
+/// Lets what is ready be seen, after a kill or a disk that failed in the middle of that. The line of the audit trail
+/// stands before the last name that appears.
+pub(super) fn show(paths: &Paths, node: &Node, ground: &Ground, stem: Stem) -> Vec<Step> {
+    let sqldone = TriggerFile { node: node.clone(), stem, kind: Kind::SqlDone };
+    let told = ground.open.as_ref().filter(|_| disk::exists(&paths.ready(&sqldone.to_string())));
+    let told = told.map(|open| audit::tell(paths, node, ground, open, Event::Offered, None));
+    told.into_iter().chain(decide::show_answer(paths, node, stem)).collect()
 }

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use super::decide::show_answer;
+use super::decide;
 use super::look::look;
 use super::refuse::{Then, wind_back};
 use super::service::{Service, blocking};
 use super::stage::{Seen, Stage, strays};
-use super::{claim, cleanup, refuse, update};
+use super::taken::return_taken;
+use super::{cancel, claim, cleanup, refuse, update};
 use crate::disk::{self, Identity};
 use crate::error::{Consequence, Error, Result};
 use crate::ground::Ground;
@@ -52,6 +53,17 @@ pub struct Memory {
 }
 
 impl Worker {
+    /// For a node that nobody else works on.
+    fn alone(service: &Arc<Service>, node: &Node) -> Self {
+        Self {
+            service: service.clone(),
+            node: node.clone(),
+            cancel: CancellationToken::new(),
+            claimed: Box::new(|| {}),
+            memory: Memory::default(),
+        }
+    }
+
     /// Works until it is the subscriber's turn or something has to be waited for. `whole` is a request that was found
     /// whole. Returns what to remember, and what the daemon must know of.
     pub async fn advance(mut self, whole: Option<WholeRequest>) -> (Memory, Result<()>) {
@@ -63,25 +75,25 @@ impl Worker {
         loop {
             let ground = self.service.ground(&self.node)?;
             let paths = &self.service.config.paths;
-            let seen = look(paths, &self.node, &ground, whole.map(|whole| whole.stem));
+            let seen = look(paths, &self.service.access, &self.node, &ground, whole.map(|whole| whole.stem));
             self.set_strays_aside(&seen, &ground)?;
             let stage = Stage::of(&seen);
             if self.memory.stage.replace(stage.word()) != Some(stage.word()) {
                 tracing::info!(node = %self.node, stage = stage.word(), "stage");
             }
+            if cancel::obey(self, &ground, &stage).await? {
+                continue;
+            }
+            // What follows may wait for a thousand others; a registry of thousands is not kept where it is not needed.
             let worked = match &stage {
-                Stage::CleaningUp(stem) => cleanup::clean_up(self, *stem).await.map(|()| true),
                 Stage::Applied(stem, outcome) => {
                     cleanup::take_outcome(self, &ground, *stem, outcome).await.map(|()| true)
                 }
-                Stage::Requested(_) => match whole.take() {
-                    Some(whole) => self.claim(whole).await.map(|()| true),
-                    None => Ok(false),
-                },
-                Stage::Refusing(_) => wind_back(self, Then::Close).await.map(|_| true),
-                Stage::Updating(_) => self.make().await.map(|()| true),
                 Stage::Answered(stem, since) => self.answered(&ground, *stem, *since).await,
-                Stage::Refused | Stage::Done | Stage::Idle => Ok(false),
+                other => {
+                    drop(ground);
+                    self.go_on(other, &mut whole).await
+                }
             };
             match worked {
                 Ok(true) => {}
@@ -91,6 +103,22 @@ impl Worker {
                     Consequence::Nothing => return Ok(()),
                     Consequence::Retry | Consequence::Stop => return Err(error),
                 },
+            }
+        }
+    }
+
+    /// What a stage asks for that looks at the node's files by itself. Whether there may be more to do.
+    async fn go_on(&mut self, stage: &Stage, whole: &mut Option<WholeRequest>) -> Result<bool> {
+        match stage {
+            Stage::CleaningUp(stem) => cleanup::clean_up(self, *stem).await,
+            Stage::Requested(_) => match whole.take() {
+                Some(whole) => self.claim(whole).await.map(|()| true),
+                None => Ok(false),
+            },
+            Stage::Refusing(stem) => refuse::close(self, *stem).await.map(|()| true),
+            Stage::Updating(_) => self.make().await.map(|()| true),
+            Stage::Applied(..) | Stage::Answered(..) | Stage::Refused | Stage::Done | Stage::Idle => {
+                Ok(false)
             }
         }
     }
@@ -142,7 +170,7 @@ impl Worker {
             // A subscriber of the document waits for `.done` now. Deployed ones would take any for success, and one that
             // waits for its SQL would find it too early.
             if kind == Kind::SqlApplied && stem == Stem::Document && seen.open.is_none() {
-                refuse::answer_stray(paths, &self.node, ground.list(), reason)?;
+                refuse::answer_stray(&self.service, &self.node, ground.list(), reason)?;
             }
             refuse::set_aside(paths, &paths.trigger(&self.node, stem, kind), reason)?;
         }
@@ -151,7 +179,7 @@ impl Worker {
 
     /// It is the subscriber's turn; what was made ready appears if a kill came between, and too long a wait ends.
     async fn answered(&self, ground: &Ground, stem: Stem, since: SystemTime) -> Result<bool> {
-        let steps = show_answer(&self.service.config.paths, &self.node, stem);
+        let steps = update::show(&self.service.config.paths, &self.node, ground, stem);
         blocking(move || disk::act(&steps)).await?;
         // A clock that was set back makes the wait longer, never shorter.
         let age = SystemTime::now().duration_since(since).unwrap_or(Duration::ZERO);
@@ -159,28 +187,29 @@ impl Worker {
             return Ok(false);
         }
         let days = self.service.config.request_age.as_secs() / 86_400;
-        let reason = format!("nobody said within {days} days whether the SQL could be applied");
-        cleanup::expire(self, ground, stem, &reason).await.map(|()| true)
+        cleanup::expire(self, ground, stem, &decide::expiry(days)).await.map(|()| true)
     }
+}
+
+/// Works on a node outside of the daemon, which must not run: takes no request, and goes on with what is open. What a killed
+/// daemon had taken is given back first.
+pub async fn advance(service: &Arc<Service>, node: &Node) -> Result<()> {
+    let site = service.ground(node)?.site;
+    return_taken(&service.config.paths, node, &site.open_request)?;
+    Worker::alone(service, node).advance(None).await.1
 }
 
 /// Brings a node to rest after a start: what was being finished is finished, what was being made is thrown away, what was
 /// ready appears. It needs no database.
 pub async fn settle(service: &Arc<Service>, node: &Node) -> Result<()> {
-    let worker = Worker {
-        service: service.clone(),
-        node: node.clone(),
-        cancel: CancellationToken::new(),
-        claimed: Box::new(|| {}),
-        memory: Memory::default(),
-    };
+    let worker = Worker::alone(service, node);
     let ground = service.ground(node)?;
-    match Stage::of(&look(&service.config.paths, node, &ground, None)) {
-        Stage::CleaningUp(stem) => cleanup::clean_up(&worker, stem).await,
-        Stage::Refusing(_) => wind_back(&worker, Then::Close).await.map(drop),
+    match Stage::of(&look(&service.config.paths, &service.access, node, &ground, None)) {
+        Stage::CleaningUp(stem) => cleanup::clean_up(&worker, stem).await.map(drop),
+        Stage::Refusing(stem) => refuse::close(&worker, stem).await,
         Stage::Updating(_) => wind_back(&worker, Then::BeginAgain).await.map(drop),
         Stage::Answered(stem, _) => {
-            let steps = show_answer(&service.config.paths, node, stem);
+            let steps = update::show(&service.config.paths, node, &ground, stem);
             blocking(move || disk::act(&steps)).await
         }
         Stage::Applied(..) | Stage::Requested(_) | Stage::Refused | Stage::Done | Stage::Idle => Ok(()),
