@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::archives::{Archive, Archives};
 use super::plan::{Numbers, Stop};
@@ -173,36 +173,60 @@ impl Batch<'_> {
         let expected = Expected { cluster: &self.config.cluster, name };
         let mut archive = self.archives.open(name)?;
         let surveyed = Survey::of(&mut archive, &expected, std::mem::take(buffer));
-        if matches!(archive, Archive::Unnamed(_))
+        if matches!(archive, Archive::Unnamed(..))
             && !surveyed.as_ref().is_ok_and(|survey| survey.keys.is_empty())
         {
             return Err(Error::Missing { counter, path: self.archives.path(name) });
         }
         let mut survey = surveyed.map_err(fault)?;
         let seen = match &archive {
-            Archive::File(_, bytes, modified) if *bytes == survey.bytes => {
-                Some(Seen { name, bytes: *bytes, modified: *modified, digest: survey.digest })
+            Archive::File(_, bytes, modified) | Archive::Unnamed(_, bytes, modified)
+                if *bytes == survey.bytes =>
+            {
+                let event = Some((survey.header.origin, survey.header.event));
+                Some(Seen { name, bytes: *bytes, modified: *modified, digest: survey.digest, event })
             }
-            Archive::File(..) => {
+            Archive::File(..) | Archive::Unnamed(..) => {
                 return Err(Error::Stopped(format!("archive {counter} changes while it is read")));
             }
-            Archive::Empty(_) | Archive::Unnamed(_) => None,
+            Archive::Empty(_) => None,
         };
         let plan = plan(&survey, &routing.routes, self.numbers).map_err(fault)?;
         let mut files = Vec::with_capacity(plan.outputs.len());
         for output in &plan.outputs {
-            let place = output.destinations.first().and_then(|first| routing.places.get(*first));
-            files.push(disk::create_hidden(place.map_or(Path::new("/"), |(_, directory)| directory))?);
+            files.push(disk::create_hidden(self.stage(&routing, &output.destinations))?);
         }
         let archive = &mut archive;
         let again = move || archive.rewind().map(|()| archive);
-        write(&mut survey, again, &expected, &plan, &mut files).map_err(fault)?;
+        // Into the files as the system has them: a failure as told by their wrapper hides its code, and has a name that is another each time.
+        let mut writers: Vec<&mut disk::File> = files.iter_mut().map(NamedTempFile::as_file_mut).collect();
+        let written = write(&mut survey, again, &expected, &plan, &mut writers);
+        written.map_err(|error| match error {
+            SplitError::Write { output, source } => {
+                match files.get(output).and_then(|file| file.path().parent()) {
+                    // Where it lies, which need not be with the first of those that get it.
+                    Some(stage) => Error::Disk { action: "write into", path: stage.to_owned(), source },
+                    None => fault(SplitError::Write { output, source }),
+                }
+            }
+            error => fault(error),
+        })?;
         *buffer = survey.into_buffer();
         let mut logs = Vec::with_capacity(files.len());
         for (file, output) in files.into_iter().zip(plan.outputs) {
             logs.push((disk::close_hidden(file)?, output.destinations));
         }
         Ok(Prepared { name, routing, logs, stops: plan.stops, seen })
+    }
+}
+
+impl Batch<'_> {
+    /// Where a site log lies until it has its names: in the directory of a site that gets it. But not where anybody else may write:
+    /// what is put there under the hidden name would be read, and given to other sites.
+    fn stage<'r>(&'r self, routing: &'r Routing, destinations: &[usize]) -> &'r Path {
+        let places = destinations.iter().filter_map(|place| routing.places.get(*place));
+        let closed = places.map(|(_, directory)| directory).find(|directory| disk::is_closed(directory));
+        closed.unwrap_or(&self.config.paths.work_dir)
     }
 }
 
@@ -304,20 +328,21 @@ impl Publisher {
     }
 }
 
-/// Gives each content of an archive its names: the first by rename, the others as links. Nodes that have stopped get none.
+/// Gives each content of an archive its names: as links, and where it lies by rename. Nodes that have stopped get none.
 fn publish(prepared: Prepared, stopped: &HashSet<usize>, touched: &mut HashSet<PathBuf>) -> Result<()> {
     let name = prepared.name.to_string();
     for (file, places) in prepared.logs {
         let places = places.iter().filter_map(|place| prepared.routing.places.get(*place));
-        let mut directories =
-            places.filter(|(site, _)| !stopped.contains(site)).map(|(_, directory)| directory);
-        let Some(first) = directories.next() else { continue };
-        let log = first.join(&name);
-        disk::name_hidden(file, &log)?;
-        touch(touched, first);
-        for other in directories {
-            disk::link(&log, &other.join(&name))?;
-            touch(touched, other);
+        let live = places.filter(|(site, _)| !stopped.contains(site)).map(|(_, directory)| directory);
+        let (own, others): (Vec<_>, Vec<_>) = live.partition(|directory| file.parent() == Some(directory));
+        for directory in others {
+            disk::link(&file, &directory.join(&name))?;
+            touch(touched, directory);
+        }
+        // Otherwise its hidden name goes by itself.
+        if let Some(directory) = own.first() {
+            disk::name_hidden(file, &directory.join(&name))?;
+            touch(touched, directory);
         }
     }
     Ok(())

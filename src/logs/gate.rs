@@ -1,11 +1,19 @@
 //! How far the archives are true: slon names one before its transaction commits.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 use super::plan::Numbers;
-use crate::db::{self, Database, Session};
-use crate::error::Result;
-use crate::model::{Counter, SlonyNode};
+use crate::db::{self, Confirmations, Database, Session};
+use crate::error::{Error, Result};
+use crate::model::{Counter, Series, SlonyNode};
+
+/// What is asked here takes milliseconds. A server that stands still, or something between that swallows what is sent, may
+/// keep the line alive and never answer.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Who says how far the archives are true.
 #[async_trait]
@@ -40,9 +48,30 @@ impl Committed {
         Self { database, session: None }
     }
 
+    /// What slon has applied from these events on, by Slony node.
+    pub(super) async fn confirmations(&mut self, since: &BTreeMap<u64, u64>) -> Result<Confirmations> {
+        self.ask(async |database, session| db::confirmations(database, session, since).await).await
+    }
+
+    /// The series of all sets, each with its set and the Slony node that it comes from.
+    pub(super) async fn series_of_sets(&mut self) -> Result<BTreeMap<Series, (i32, u64)>> {
+        let series = self.ask(async |database, session| db::series_of_sets(database, session).await).await?;
+        Ok(series.into_iter().map(|(series, set, origin)| (series, (set, origin))).collect())
+    }
+
+    /// Asks a question. Where no answer comes, the next one is asked by another session.
+    async fn ask<T>(&mut self, question: impl AsyncFnOnce(&Database, &Session) -> Result<T>) -> Result<T> {
+        let database = self.database.clone();
+        let answer = timeout(SILENCE, async { question(&database, self.session().await?).await }).await;
+        answer.unwrap_or_else(|_| {
+            self.session = None;
+            Err(Error::Silent(format!("the database is silent for {} s", SILENCE.as_secs())))
+        })
+    }
+
     async fn session(&mut self) -> Result<&Session> {
         let session = match self.session.take() {
-            Some(session) if !session.client().is_closed() => session,
+            Some(session) if !session.is_closed() => session,
             _ => self.database.connect().await?,
         };
         Ok(self.session.insert(session))
@@ -52,23 +81,22 @@ impl Committed {
 #[async_trait]
 impl Gate for Committed {
     async fn committed(&mut self) -> Result<Counter> {
-        let database = self.database.clone();
-        database.committed(self.session().await?).await
+        self.ask(async |database, session| database.committed(session).await).await
     }
 
     async fn slony_node(&mut self) -> Result<SlonyNode> {
-        let database = self.database.clone();
-        database.local_node(self.session().await?).await
+        self.ask(async |database, session| database.local_node(session).await).await
     }
 
     async fn numbers(&mut self) -> Result<Option<Numbers>> {
-        let cluster = self.database.cluster().to_owned();
-        db::sequence_numbers(self.session().await?, &cluster).await.map(Some)
+        let asked = async |database: &Database, session: &Session| {
+            db::sequence_numbers(session, database.cluster()).await.map(Some)
+        };
+        self.ask(asked).await
     }
 
     async fn may_be_empty(&mut self) -> Result<bool> {
-        let database = self.database.clone();
-        db::commits_before_it_writes(&database, self.session().await?).await
+        self.ask(async |database, session| db::commits_before_it_writes(database, session).await).await
     }
 }
 

@@ -6,7 +6,7 @@
 //!   lists -> Routes -> plan (which outputs, for whom) -> write (the archive's own bytes to the outputs)
 //! ```
 //!
-//! Only [`worker`], [`tidy`], [`alarm`] and what they use touch files and the database. For the others archives come as
+//! Only [`worker`], [`tidy`], [`alarm`], `evidence` and what they use touch files and the database. For the others archives come as
 //! [`std::io::Read`], site logs go to [`std::io::Write`].
 //!
 //! In reading order: [`statement`] names every kind of statement and who gets it; [`crate::spelling`] is how slon writes them;
@@ -15,18 +15,23 @@
 //! knows the two dialects; [`write`](mod@write) and `gather` fill the outputs.
 //!
 //! [`targets`] says which directory gets which list, `roster` keeps the lists, `archives` finds the archives, `batch` splits
-//! many together; [`worker`] does it for what `gate` lets through, and [`resplit`] once more. Afterwards [`expiry`] says what
-//! may be bundled or removed, [`mod@standing`] where a site stands, and [`tidy`] does it.
+//! many together, `stops` and `obstacle` keep what ails one node from the others; [`worker`] does it for what `gate` lets through, and [`resplit`] once more. Afterwards [`expiry`] says what
+//! may be bundled or removed, [`mod@standing`] where a site stands, and [`tidy`] does it. [`hole`] says whether slon has applied what
+//! it has not archived, and `evidence` gathers what tells it.
 
 pub mod alarm;
 mod archives;
 mod batch;
+mod evidence;
 pub mod expiry;
 pub mod fault;
 mod gate;
 mod gather;
+pub mod hole;
 pub mod keys;
+mod left;
 pub mod master;
+mod obstacle;
 pub mod plan;
 pub mod reader;
 pub mod resplit;
@@ -35,6 +40,7 @@ pub mod route;
 pub mod site_log;
 pub mod standing;
 pub mod statement;
+mod stops;
 pub mod survey;
 pub mod targets;
 pub mod tidy;
@@ -43,6 +49,7 @@ pub mod worker;
 pub mod write;
 
 pub use crate::spelling::header::Expected;
+pub use evidence::{Evidence, holes};
 pub use fault::{ArchiveFault, SplitError};
 pub use gate::{Committed, Gate, Vouched};
 pub use plan::{Numbers, Output, Plan, Stop, plan};

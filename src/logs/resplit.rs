@@ -1,19 +1,22 @@
 //! Splitting again, for one node: its site logs are made anew from archives that are kept, each by the list that held at
 //! its counter, and take the place of those that differ.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::archives::Archives;
+use super::archives::{Archives, Shelf};
 use super::batch::{Batch, Prepared, Publisher};
+use super::roster::Sites;
 use super::worker::Splitter;
 use crate::config::Config;
 use crate::disk;
 use crate::error::{Error, Result};
+use crate::ground::read;
 use crate::model::{ArchiveName, Counter, Node, SlonyNode};
 use crate::paths::shown;
+use crate::protocol::{Seen, read_counters, read_seen};
 
 /// What came, or would come, of a site log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,22 +50,28 @@ pub struct Resplit {
     pub change: Change,
 }
 
+/// Called before the first change, and maybe again: what it refuses is not done.
+pub type Begin = dyn Fn() -> Result<()> + Send + Sync;
+
 impl Splitter {
-    /// Makes the logs of a node again for a part of a range, under the hold; with `dry` it only compares. Returns what came
-    /// of each, up to where it has come.
+    /// Makes the logs of a node again for a part of a range, under the hold; without `begin` it only compares. Returns what
+    /// came of each, up to where it has come.
     pub(super) fn resplit_some(
         &self,
         node: &Node,
         slony_node: SlonyNode,
         (first, last): (Counter, Counter),
         shelves: &Shelves,
-        dry: bool,
+        begin: Option<&Begin>,
     ) -> Result<(Counter, Vec<Resplit>)> {
         let sites = self.sites()?;
         let found = sites.iter().enumerate().find(|(_, site)| site.node == *node);
         let Some((index, site)) = found else {
             return Err(Error::Fatal(format!("{node} is not registered")));
         };
+        if let Some(fault) = &site.fault {
+            return Err(Error::Stopped(fault.clone()));
+        }
         let position = self.counter()?.map(|all| site.position(all));
         if position.is_none_or(|position| last > position) {
             let position = position.map_or("none yet".to_owned(), |position| position.to_string());
@@ -91,10 +100,77 @@ impl Splitter {
                 logs.compare(one, &mut changes)?;
                 next = one.name.counter.next();
             }
-            if dry { Ok(()) } else { publisher.take(ready) }
+            let Some(begin) = begin else { return Ok(()) };
+            if changes.iter().any(|log| log.change != Change::Same) {
+                begin()?;
+            }
+            publisher.take(ready)
         });
-        let failed = publisher.end().failed.or(failed);
-        failed.map_or(Ok((next, changes)), |error| Err(gone(error)))
+        let outcome = publisher.end();
+        if let Some(error) = outcome.failed.or(failed) {
+            return Err(gone(error));
+        }
+        let before = self.remembered()?;
+        let has_changed =
+            |seen: &&Seen| before.get(&seen.name).is_some_and(|digest| *digest != Some(seen.digest));
+        for seen in outcome.seen.iter().filter(has_changed) {
+            self.remember(&sites, *seen, &shelves.archives, &mut logs)?;
+        }
+        Ok((next, changes))
+    }
+
+    /// The archives of which it is told when they are not what they were, with the digest of each; those that were taken as empty
+    /// have none.
+    fn remembered(&self) -> Result<BTreeMap<ArchiveName, Option<u128>>> {
+        let paths = &self.config().paths;
+        let seen = disk::read_optional(&paths.seen())?.map(|bytes| read_seen(&bytes)).unwrap_or_default();
+        let slony_node = seen.last().map(|seen| seen.name.node).or(self.config().slony_node);
+        let empty = read(&paths.accepted_empty(), read_counters)?.unwrap_or_default();
+        let empty = empty.into_iter().filter_map(|counter| Some(ArchiveName { node: slony_node?, counter }));
+        let empty = empty.map(|name| (name, None));
+        Ok(empty.chain(seen.iter().map(|seen| (seen.name, Some(seen.digest)))).collect())
+    }
+
+    /// An archive that has changed since it was split is remembered as it is now, once no node has a log of what it was. Nothing can
+    /// be done about logs that sites have fetched and acknowledged.
+    fn remember(&self, sites: &Sites, seen: Seen, archives: &Archives, logs: &mut Logs) -> Result<()> {
+        let (counter, all) = (seen.name.counter, self.counter()?.unwrap_or_default());
+        if let Some(site) = sites.iter().find(|site| site.fault.is_some()) {
+            tracing::warn!(node = %site.node, %counter, "it cannot be told whether the node has the archive as it was before");
+            return Ok(());
+        }
+        let of: Vec<usize> = (0..sites.len())
+            .filter(|at| sites.get(*at).is_some_and(|s| s.position(all) >= counter))
+            .collect();
+        let batch = Batch {
+            config: self.config(),
+            archives,
+            numbers: &self.numbers()?,
+            slony_node: seen.name.node,
+            sites,
+            of: &of,
+            first: counter,
+            last: counter,
+            limit: super::worker::UNDER_ONE_HOLD,
+        };
+        let mut changes = Vec::new();
+        let failed = batch.prepare(&mut None, &mut |mut ready| {
+            ready.iter_mut().try_for_each(|one| logs.compare(one, &mut changes))
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let mut is_past = true;
+        for log in changes.iter().filter(|log| log.change == Change::Differs) {
+            is_past = false;
+            let directory = log.directory.display();
+            tracing::warn!(%directory, %counter, "here is a log of the archive as it was before: split it again too");
+        }
+        if is_past {
+            self.note(&[seen])?;
+            tracing::info!(%counter, "no log of the archive as it was before is left");
+        }
+        Ok(())
     }
 }
 
@@ -122,7 +198,10 @@ pub(super) struct Shelves {
 impl Shelves {
     pub(super) fn new(config: &Config, archive_dir: &Path) -> Result<Self> {
         let logs = Logs { scratch: config.paths.work_dir.clone(), shelves: HashMap::new() };
-        Ok(Self { archives: Archives::new(config, archive_dir)?, logs: Mutex::new(logs) })
+        Ok(Self {
+            archives: Archives::new(config, archive_dir, Shelf::new(config, archive_dir))?,
+            logs: Mutex::new(logs),
+        })
     }
 }
 

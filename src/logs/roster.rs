@@ -10,7 +10,7 @@ use crate::disk::{self, Identity};
 use crate::error::{Error, Result};
 use crate::ground::{self, Ground, read};
 use crate::model::Node;
-use crate::protocol::{Decisions, Entry, OpenRequest, Registry, read_names};
+use crate::protocol::{Decisions, Entry, OpenRequest, Registry, Stopped, read_names};
 
 /// Every node.
 pub(super) type Sites = Arc<Vec<Arc<Site>>>;
@@ -52,11 +52,16 @@ impl Roster {
             let files = files.into_iter().map(PathBuf::as_path).chain(new.map(|new| new.list.as_path()));
             let state: Vec<_> = files.map(disk::state).collect();
             let before = self.read.get(&node).filter(|(before, _)| *before == state);
-            let site = if let Some(site) = before.and_then(|(_, index)| self.sites.get(*index)) {
-                site.clone()
-            } else {
-                changed = true;
-                Arc::new(read_site(config, &registry, &node, own, new)?)
+            let known = before.and_then(|(_, index)| self.sites.get(*index));
+            let site = match known {
+                Some(site) if site.fault.is_none() => site.clone(),
+                // What could not be read may be readable now, and looks no different from outside.
+                known => {
+                    let site = read_or_say_why(config, &registry, &node, own, new)?;
+                    let same = known.filter(|known| known.fault.is_some() && known.fault == site.fault);
+                    changed |= same.is_none();
+                    same.cloned().unwrap_or_else(|| Arc::new(site))
+                }
             };
             changed |= before.is_some_and(|(_, index)| *index != sites.len());
             states.insert(node, (state, sites.len()));
@@ -84,6 +89,33 @@ impl Roster {
     }
 }
 
+/// A list that is missing, or a file that cannot be read, is the fault of its node and of no other. But where its logs stop must be
+/// known: who goes on without would leave a gap.
+fn read_or_say_why(
+    config: &Config,
+    registry: &Arc<Registry>,
+    node: &Node,
+    own: Option<&Entry>,
+    new: Option<&Entry>,
+) -> Result<Site> {
+    let fault = match read_site(config, registry, node, own, new) {
+        Ok(site) => return Ok(site),
+        Err(error) => Some(error.chain()),
+    };
+    let paths = config.paths.site(node, own);
+    Ok(Site {
+        node: node.clone(),
+        dialect: config.dialect_of(node),
+        stopped: read(&paths.stopped, Stopped::parse)?,
+        paths,
+        cuts: None,
+        new: None,
+        fault,
+        decisions: Decisions::default(),
+        unrouted: config.unrouted,
+    })
+}
+
 fn read_site(
     config: &Config,
     registry: &Arc<Registry>,
@@ -107,6 +139,7 @@ fn read_site(
         cuts: ground.cuts,
         new,
         stopped: ground.stopped,
+        fault: None,
         unrouted: config.unrouted,
     })
 }

@@ -86,6 +86,14 @@ impl Standing {
         }
     }
 
+    /// The log that it needs next, if that is gone.
+    pub fn gone(self) -> Option<Counter> {
+        match self {
+            Self::MustResubscribe { next, .. } => Some(next),
+            _ => None,
+        }
+    }
+
     /// What an operator must know of it, in words.
     pub fn note(self) -> Option<String> {
         match self {

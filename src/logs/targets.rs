@@ -22,6 +22,8 @@ pub struct Site {
     pub new: Option<New>,
     /// Where its logs stop.
     pub stopped: Option<Stopped>,
+    /// Why its files cannot be read: then nothing else is known of it but where its logs stop.
+    pub fault: Option<String>,
     /// What was decided about statements that could not be routed.
     pub decisions: Decisions,
     /// What becomes of others.
@@ -143,6 +145,7 @@ mod tests {
             cuts,
             new,
             stopped: None,
+            fault: None,
             decisions,
             unrouted: Unrouted::Hold,
         })];

@@ -7,16 +7,20 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
 
 use super::expiry::{Bounds, Chore, Rules, chores};
+use super::left::left;
 use super::standing::{Standing, standing};
+use super::stops::directory_to_tidy;
+use crate::access::Access;
 use crate::config::Config;
 use crate::disk::{self, Lock, Packing};
 use crate::error::{Error, Result};
-use crate::ground::{self, Acknowledged, Ground, read};
+use crate::ground::{Acknowledged, Ground, KeptRegistry, read};
 use crate::model::{ArchiveName, BundleName, Counter, Node, Shelf, SlonyNode};
 use crate::protocol::{Cuts, OpenRequest, Registry, Stopped, read_counter};
 
@@ -27,8 +31,10 @@ const UNDER_ONE_HOLD: usize = 500;
 #[derive(Debug, Clone)]
 pub struct Tidier {
     config: Config,
+    access: Arc<Access>,
     /// Only its archives and logs are touched.
     node: SlonyNode,
+    registry: Arc<KeptRegistry>,
     cancel: CancellationToken,
 }
 
@@ -69,17 +75,16 @@ struct View {
 
 impl Tidier {
     /// Nothing is done yet. When `cancel` is, a round ends between two steps.
-    pub fn new(config: &Config, node: SlonyNode, cancel: CancellationToken) -> Self {
-        Self { config: config.clone(), node, cancel }
+    pub fn new(config: &Config, access: Arc<Access>, node: SlonyNode, cancel: CancellationToken) -> Self {
+        Self { config: config.clone(), access, node, registry: Arc::default(), cancel }
     }
 
     /// Tidies every place once. Only one round runs at a time, whoever began it.
     pub async fn round(&self) -> Result<Vec<Report>> {
         let _alone = self.lock(&self.config.paths.tidy_lock()).await?;
-        let registry = ground::registry(&self.config.paths)?;
-        let of_node = |entry: &crate::protocol::Entry| entry.name()?.parse::<Node>().ok();
+        let registry = self.registry.read(&self.config.paths)?;
         self.clear(&registry).await;
-        let sites = registry.entries().filter_map(of_node).map(Place::Site);
+        let sites = registry.entries().filter_map(|entry| entry.name()?.parse().ok()).map(Place::Site);
         let mut reports = Vec::new();
         for place in sites.chain([Place::Archives]) {
             let mut report =
@@ -103,18 +108,19 @@ impl Tidier {
         Ok(reports)
     }
 
-    /// Removes what a kill left where nodes get their logs, and where bundles are unpacked. Nobody else packs, and nobody
-    /// splits during the hold.
+    /// Removes what a kill left where nodes get their logs, and where bundles are unpacked.
     async fn clear(&self, registry: &Registry) {
         let paths = &self.config.paths;
-        let mut directories = vec![paths.work_dir.clone()];
+        let mut directories = vec![paths.work_dir.clone(), paths.tables_dir.clone()];
         for entry in registry.entries() {
             let node = entry.name().and_then(|name| name.parse::<Node>().ok());
             directories.extend(node.map(|node| paths.site(&node, Some(entry)).held_directory));
             directories.push(entry.directory.clone());
         }
-        for directory in directories.into_iter().filter(|directory| disk::has_temporary(directory)) {
-            let removed = self.under_hold(move |_| disk::remove_temporary(&directory)).await;
+        let now = SystemTime::now();
+        let found = directories.iter().map(|directory| left(disk::temporary(directory), now));
+        for left in found.filter(|left| !left.is_empty()) {
+            let removed = self.under_hold(move |_| left.iter().try_for_each(|path| disk::remove(path))).await;
             // One file of a stranger's must not keep the others from their work.
             removed.unwrap_or_else(|error| tracing::warn!(error = error.chain(), "passed over"));
         }
@@ -238,10 +244,7 @@ impl Tidier {
         let paths = &self.config.paths;
         let directory = match place {
             Place::Archives => paths.archive_dir.clone().filter(|_| self.config.life.archives.is_some()),
-            Place::Site(node) => ground::registry(paths)?
-                .find(node.as_str())
-                .filter(|_| self.config.life.site_logs.is_some())
-                .map(|entry| entry.directory.clone()),
+            Place::Site(node) => directory_to_tidy(&self.config, self.registry.read(paths)?.as_ref(), node)?,
         };
         Ok(directory.filter(|directory| disk::exists(directory)))
     }
@@ -256,9 +259,9 @@ impl Tidier {
                 (Bounds { ceiling, ..Bounds::default() }, Vec::new(), life.archives)
             }
             Place::Site(node) => {
-                let registry = ground::registry(&self.config.paths)?;
+                let registry = self.registry.read(&self.config.paths)?;
                 let ground = Ground::read(&self.config.paths, registry, node)?;
-                let said = Acknowledged::read(&self.config.paths, &ground.site, node);
+                let said = Acknowledged::read(&self.config.paths, &ground.site, node, &self.access);
                 let bounds = Bounds { acknowledged: said.counter, cut: cut(&ground, node), ceiling: None };
                 (bounds, said.faults, life.site_logs)
             }
@@ -273,9 +276,8 @@ impl Tidier {
         let paths = &self.config.paths;
         let Some(split) = read(&paths.split_counter(), read_counter)? else { return Ok(None) };
         let mut last = split;
-        for entry in ground::registry(paths)?.entries() {
-            let name = entry.name().unwrap_or_default();
-            let Ok(node) = name.strip_suffix(".new").unwrap_or(name).parse::<Node>() else { continue };
+        for entry in self.registry.read(paths)?.entries() {
+            let Some(node) = entry.node() else { continue };
             if let Some(stopped) = read(&paths.site(&node, Some(entry)).stopped, Stopped::parse)? {
                 last = last.min(stopped.before.previous());
             }
@@ -308,7 +310,7 @@ impl Tidier {
 
     /// A node's `.cuts` without what is not needed; `None` if everything is.
     fn kept_lists(&self, node: &Node, oldest: Counter) -> Result<Option<(PathBuf, Cuts)>> {
-        let registry = ground::registry(&self.config.paths)?;
+        let registry = self.registry.read(&self.config.paths)?;
         let Some(entry) = registry.find(node.as_str()) else { return Ok(None) };
         let site = self.config.paths.site(node, Some(entry));
         // An open request may still be rolled back, to what was there to the byte.

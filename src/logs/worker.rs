@@ -6,25 +6,27 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::archives::Archives;
+use super::archives::{Archives, Shelf};
 use super::batch::{Batch, Outcome, Routing, lacks_numbers};
 use super::gate::Gate;
+use super::obstacle::{obstacles, whose};
 use super::plan::Numbers;
-use super::resplit::{Resplit, Shelves};
+use super::resplit::{Begin, Resplit, Shelves};
 use super::roster::{Roster, Sites};
+use super::stops::{Retries, may_go_on, stop_at_obstacles, stop_at_statements, stop_for_fault};
 use super::targets::{New, Site, targets};
 use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::read;
-use crate::model::{ArchiveName, Counter, Node, SlonyNode, Unrouted};
+use crate::model::{ArchiveName, Counter, Node, SlonyNode};
 use crate::protocol::{
-    Cuts, Seen, Stopped, read_counter, read_counters, read_numbers, write_counter, write_counters,
-    write_numbers,
+    Cuts, Seen, read_counter, read_counters, read_numbers, write_counter, write_counters, write_numbers,
 };
 
 /// How long the hold is kept while one archive after the other is split: a request waits for no longer than that and
-/// one archive.
+/// one archive. The first one that lies in a bundle takes as long as the whole of that takes to be unpacked, which is done
+/// under the hold: what stands in the bundle may be changed by others when it is free.
 pub(super) const UNDER_ONE_HOLD: Duration = Duration::from_millis(200);
 
 /// How long the hold is free for others then.
@@ -35,6 +37,7 @@ const BETWEEN_HOLDS: Duration = Duration::from_millis(10);
 pub struct Splitter {
     config: Arc<Config>,
     archive_dir: PathBuf,
+    shelf: Shelf,
     /// What one round leaves to the next; the directory has the last word.
     memory: Arc<Mutex<Memory>>,
 }
@@ -45,13 +48,15 @@ struct Memory {
     /// The sites that the routing was made of.
     sites: Sites,
     routing: Option<Arc<Routing>>,
+    retries: Retries,
 }
 
 impl Splitter {
     /// `None` if the configuration names no archives.
     pub fn new(config: &Config) -> Option<Self> {
         let archive_dir = config.paths.archive_dir.clone()?;
-        Some(Self { config: Arc::new(config.clone()), archive_dir, memory: Arc::default() })
+        let shelf = Shelf::new(config, &archive_dir);
+        Some(Self { config: Arc::new(config.clone()), archive_dir, shelf, memory: Arc::default() })
     }
 
     /// Where slon writes.
@@ -82,6 +87,13 @@ impl Splitter {
         let _hold = Lock::wait(&self.config.paths.hold()).await?;
         let mut first = otherwise;
         for site in self.memory().roster.read(&self.config)?.iter() {
+            // Where it stands is not known: to go on from where the others stand could leave it a gap.
+            if let Some(fault) = site.fault.as_ref().filter(|_| site.stopped.is_none()) {
+                return Err(Error::Stopped(format!(
+                    "the splitter has lost its counter, and of {} {fault}",
+                    site.node
+                )));
+            }
             first = first.min(site_position(site)?.unwrap_or(first));
         }
         tracing::info!(counter = %first, "no counter yet: the splitter begins after this archive");
@@ -104,6 +116,13 @@ impl Splitter {
         node: SlonyNode,
         cancel: &CancellationToken,
     ) -> Result<u64> {
+        let done = self.rounds(last, node, cancel).await;
+        self.shelf.forget();
+        done
+    }
+
+    /// One round after the other, as long as there is more to split.
+    async fn rounds(&self, last: Counter, node: SlonyNode, cancel: &CancellationToken) -> Result<u64> {
         let mut count = 0;
         loop {
             let round = self.under_hold(cancel, move |splitter| splitter.advance(last, node)).await?;
@@ -137,22 +156,26 @@ impl Splitter {
         }
     }
 
-    /// Makes the site logs of a node again, see [`super::resplit`]. `told` gets what came of each.
+    /// Makes the site logs of a node again, see [`super::resplit`]. `begin` is called before a log is changed; `told` gets what
+    /// came of each.
     pub async fn resplit(
         &self,
         node: &Node,
         slony_node: SlonyNode,
         (from, to): (Counter, Counter),
         dry: bool,
+        begin: Arc<Begin>,
         mut told: impl FnMut(Resplit),
     ) -> Result<()> {
         let mut first = from;
         // Kept from one hold to the next, and with it what it has unpacked.
         let shelves = Arc::new(Shelves::new(&self.config, &self.archive_dir)?);
         while first <= to {
-            let (name, shelves) = (node.clone(), shelves.clone());
-            let work =
-                move |splitter: &Self| splitter.resplit_some(&name, slony_node, (first, to), &shelves, dry);
+            let (name, shelves, begin) = (node.clone(), shelves.clone(), begin.clone());
+            let work = move |splitter: &Self| {
+                let begin = (!dry).then_some(&*begin);
+                splitter.resplit_some(&name, slony_node, (first, to), &shelves, begin)
+            };
             let Some((next, changes)) = self.under_hold(&CancellationToken::new(), work).await? else {
                 break;
             };
@@ -162,8 +185,9 @@ impl Splitter {
         Ok(())
     }
 
-    /// Takes the next archive as empty: it has committed, and slon will never write it.
-    pub async fn accept_empty(&self, counter: Counter, node: SlonyNode) -> Result<()> {
+    /// Takes the next archive as empty: it has committed, and slon will never write it. `begin` is called before that is
+    /// written down.
+    pub async fn accept_empty(&self, counter: Counter, node: SlonyNode, begin: &Begin) -> Result<()> {
         let _hold = Lock::wait(&self.config.paths.hold()).await?;
         let path = self.archive_dir.join(ArchiveName { node, counter }.to_string());
         let next = self.counter()?.map(Counter::next);
@@ -177,12 +201,13 @@ impl Splitter {
         let path = self.config.paths.accepted_empty();
         let mut accepted = read(&path, read_counters)?.unwrap_or_default();
         accepted.insert(counter);
+        begin()?;
         disk::write(&path, &write_counters(&accepted))
     }
 
     /// Does a part of the work on a thread that owns the hold, and leaves the hold to others for a while. `None` if it
     /// was cancelled before.
-    async fn under_hold<T: Send + 'static>(
+    pub(super) async fn under_hold<T: Send + 'static>(
         &self,
         cancel: &CancellationToken,
         work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
@@ -215,66 +240,73 @@ impl Splitter {
         }
         // Read here and not before: another splitter may have gone on meanwhile.
         let at = self.counter()?.unwrap_or(last);
-        if at < last {
-            let of: Vec<usize> = (0..sites.len())
-                .filter(|index| sites.get(*index).is_some_and(|site| site.stopped.is_none()))
-                .collect();
-            let outcome = self.split(&sites, &of, (at.next(), last), node, &mut memory.routing)?;
-            self.note(&outcome.seen)?;
-            stop(&sites, &outcome)?;
-            if outcome.count > 0 {
-                self.done(at.plus(outcome.count))?;
-            }
-            return match outcome.failed {
-                Some(error) => Err(error),
-                None => Ok((outcome.count, true)),
-            };
+        let obstacles = obstacles(&self.config, &sites)?;
+        if stop_at_obstacles(&sites, &obstacles, at)? {
+            return Ok((0, true));
         }
         let mut failed = None;
+        if at < last {
+            match self.go_on(&sites, (at.next(), last), node, &mut memory.routing) {
+                Ok(count) => return Ok((count, true)),
+                // What all wait for need not hold those that catch up.
+                Err(error) => failed = Some(error),
+            }
+        }
         for (index, site) in sites.iter().enumerate() {
-            if let Some(stopped) = &site.stopped
-                && may_go_on(site, stopped)
-                && stopped.before <= at
-            {
-                match self.catch_up(&sites, index, stopped, at, node) {
-                    // What one of them lacks need not hold the others.
-                    Err(error) => failed = failed.or(Some(error)),
-                    done => return done,
+            let Some(stopped) = site.stopped.as_ref().filter(|stopped| stopped.before <= at) else {
+                continue;
+            };
+            let is_free = obstacles.get(index).is_some_and(Option::is_none);
+            if !is_free || !may_go_on(site, stopped, &memory.retries) {
+                continue;
+            }
+            match self.catch_up(&sites, index, stopped, at, node) {
+                Ok(count) => {
+                    memory.retries.tried(&site.node, count);
+                    if count > 0 {
+                        return Ok((count, true));
+                    }
                 }
+                // What one of them lacks need not hold the others.
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         failed.map_or(Ok((0, false)), Err)
     }
 
-    /// Gives a node that had stopped its part of what the others have already.
-    fn catch_up(
+    /// Splits for all nodes that have not stopped. One that is to blame for a failure stops there, and the others go on.
+    fn go_on(
         &self,
         sites: &Sites,
-        index: usize,
-        stopped: &Stopped,
-        at: Counter,
+        (first, last): (Counter, Counter),
         node: SlonyNode,
-    ) -> Result<(u64, bool)> {
-        let Some(site) = sites.get(index) else { return Ok((0, false)) };
-        let outcome = self.split(sites, &[index], (stopped.before, at), node, &mut None)?;
-        let next = stopped.before.plus(outcome.count);
-        if !outcome.stops.is_empty() {
-            stop(sites, &outcome)?;
-        } else if next > at {
-            disk::remove(&site.paths.stopped)?;
-            tracing::info!(node = %site.node, counter = %at, "the node goes on with the others");
-        } else if outcome.count > 0 {
-            // What was decided was about the archive that it is past now.
-            disk::write(&site.paths.stopped, &Stopped { before: next, why: None }.write())?;
+        routing: &mut Option<Arc<Routing>>,
+    ) -> Result<u64> {
+        let is_going = |index: &usize| sites.get(*index).is_some_and(|site| site.stopped.is_none());
+        let of: Vec<usize> = (0..sites.len()).filter(is_going).collect();
+        let outcome = self.split(sites, &of, (first, last), node, routing)?;
+        self.note(&outcome.seen)?;
+        stop_at_statements(sites, &outcome)?;
+        let next = first.plus(outcome.count);
+        let blamed = outcome.failed.as_ref().and_then(|error| whose(&self.config, sites, &of, error));
+        if let Some((index, fault)) = &blamed
+            && let Some(site) = sites.get(*index)
+            // It may have stopped before a statement of an earlier archive, and stays there.
+            && outcome.stops.iter().all(|(stopped, ..)| stopped != index)
+        {
+            stop_for_fault(site, next, fault)?;
+        }
+        if outcome.count > 0 {
+            self.done(next.previous())?;
         }
         match outcome.failed {
-            Some(error) => Err(error),
-            None => Ok((outcome.count, true)),
+            Some(error) if blamed.is_none() => Err(error),
+            _ => Ok(outcome.count),
         }
     }
 
     /// Splits a range of archives for these of the sites. What was split is on disk.
-    fn split(
+    pub(super) fn split(
         &self,
         sites: &Sites,
         of: &[usize],
@@ -282,7 +314,7 @@ impl Splitter {
         node: SlonyNode,
         routing: &mut Option<Arc<Routing>>,
     ) -> Result<Outcome> {
-        let archives = Archives::new(&self.config, &self.archive_dir)?;
+        let archives = Archives::new(&self.config, &self.archive_dir, self.shelf.clone())?;
         let batch = Batch {
             config: &self.config,
             archives: &archives,
@@ -297,7 +329,7 @@ impl Splitter {
         Ok(batch.run(routing))
     }
 
-    fn note(&self, seen: &[Seen]) -> Result<()> {
+    pub(super) fn note(&self, seen: &[Seen]) -> Result<()> {
         let lines: String = seen.iter().map(Seen::write).collect();
         if lines.is_empty() { Ok(()) } else { disk::append(&self.config.paths.seen(), lines.as_bytes()) }
     }
@@ -316,28 +348,6 @@ impl Splitter {
         disk::write(&self.config.paths.sequence_numbers(), &write_numbers(&numbers))?;
         Ok(numbers != before)
     }
-}
-
-/// Writes down which nodes have stopped, before the counter passes the archive that stopped them.
-fn stop(sites: &Sites, outcome: &Outcome) -> Result<()> {
-    for (index, counter, stop) in &outcome.stops {
-        let Some(site) = sites.get(*index) else { continue };
-        let why = format!("line {}: {}", stop.line, stop.why);
-        tracing::error!(
-            node = %site.node,
-            %counter,
-            why,
-            "the logs of the node stop: decide with `subscription_manager ddl {} {counter} --send` or `--skip`",
-            site.node
-        );
-        disk::write(&site.paths.stopped, &Stopped { before: *counter, why: Some(why) }.write())?;
-    }
-    Ok(())
-}
-
-/// Whether the statement that stopped a node has been decided about, or left behind.
-fn may_go_on(site: &Site, stopped: &Stopped) -> bool {
-    stopped.why.is_none() || site.unrouted != Unrouted::Hold || site.decisions.at(stopped.before).is_some()
 }
 
 /// The last archive of which a node has its part: its newest log, or else where its first list or its request begins.
