@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::DatabaseConfig;
+use crate::config::{DATABASE_KEYS, DatabaseConfig};
 use crate::error::Result;
 use crate::model::{Compression, Node, NodeFault};
 use crate::protocol::Stem;
-use crate::settings::{Keys, Reader, words};
+use crate::settings::{Key, Keys, Reader, words};
 use crate::transport::HostConfig;
 
 /// The settings of a remote site, checked.
@@ -80,9 +80,6 @@ const KNOWN: &[(&str, Option<&str>)] = &[
     ("rmt_slony_dir", None),
     ("ssh_cmd", Some("ssh")),
     ("slony_cluster", Some("jsoc")),
-    ("pg_host", Some("localhost")),
-    ("pg_port", Some("5432")),
-    ("pg_user", Some("slony")),
     ("pg_dbname", None),
     ("archive", None),
     ("retention", None),
@@ -107,7 +104,7 @@ const KNOWN: &[(&str, Option<&str>)] = &[
 ];
 
 const KEYS: Keys = Keys {
-    known: KNOWN,
+    known: &[DATABASE_KEYS, KNOWN],
     // The deployed get_slony_logs.pl.
     aliases: &[
         ("kRSServer", "webdb_ip"),
@@ -141,6 +138,16 @@ impl SiteConfig {
     pub fn load(path: &Path) -> Result<Self> {
         // A fault is reported before anything is made of a stand-in, which none of them outlives.
         KEYS.load(path, Self::check)
+    }
+
+    /// Reads a text, whatever the environment says.
+    pub fn read(text: &str) -> Result<Self> {
+        KEYS.read(text, Self::check)
+    }
+
+    /// Every key that there is.
+    pub(crate) fn keys() -> Result<Vec<Key>> {
+        KEYS.all(Self::check)
     }
 
     fn check(read: &mut Reader<'_>) -> Self {
@@ -178,12 +185,7 @@ impl SiteConfig {
             },
             triggerdir: directory(read, "webdb_dir"),
             site_logs: directory(read, "rmt_slony_dir"),
-            database: DatabaseConfig {
-                host: read.text("pg_host"),
-                port: read.number("pg_port"),
-                user: read.text("pg_user"),
-                dbname: read.text("pg_dbname"),
-            },
+            database: DatabaseConfig::read(read),
             archive: read.optional("archive"),
             retention: read.optional("retention"),
             tapegroup: read.optional("tapegroup"),
@@ -345,14 +347,15 @@ mod tests {
     fn the_sample_is_a_configuration_and_explains_every_key() {
         let sample = include_str!("../../etc/site.cfg");
         assert_eq!(read(sample).1, [""; 0]);
-        for (key, _) in KNOWN {
+        for (key, _) in KEYS.known.iter().copied().flatten() {
             let line = |line: &&str| line.trim_start_matches('#').starts_with(&format!("{key} "));
             assert_eq!(sample.lines().filter(line).count(), 1, "{key}");
         }
         let all: String = sample.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).fold(
             String::new(),
             |text, line| {
-                let is_key = KNOWN.iter().any(|(key, _)| line.starts_with(&format!("{key} ")));
+                let is_key =
+                    KEYS.known.iter().copied().flatten().any(|(key, _)| line.starts_with(&format!("{key} ")));
                 if is_key { text + line + "\n" } else { text }
             },
         );

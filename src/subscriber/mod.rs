@@ -24,6 +24,7 @@ pub fn exit_status(error: &Error) -> u8 {
         Error::Busy(_) => 3,
         Error::Disk { .. }
         | Error::Database { .. }
+        | Error::Silent(_)
         | Error::Line { .. }
         | Error::Yielded { .. }
         | Error::Cancelled => 1,

@@ -1,13 +1,10 @@
 //! Telling people of a failure: the command of `on_error`, and a mail to `email_list` where there is a `sendmail`.
 //! The same failure is told once an hour at the most. What fails here is logged only.
 
-use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
-
 use super::SiteConfig;
+use crate::command::{self, Failure};
 use crate::disk;
 use crate::error::Error;
 use crate::model::Counter;
@@ -35,17 +32,12 @@ pub async fn notify(config: &SiteConfig, tool: &'static str, error: &Error, plac
         "place": place.map(Counter::value),
         "time": since_epoch().as_secs(),
     });
-    if let Some((command, arguments)) = config.on_error.split_first() {
-        told(command, run(command, arguments, format!("{message}\n").as_bytes()).await);
+    if let Some(command) = config.on_error.first() {
+        told(command, command::run(&config.on_error, format!("{message}\n").as_bytes(), LIMIT).await);
     }
     if !config.email_list.is_empty() {
         let mail = mail(&config.email_list, tool, &config.node.to_string(), &text);
-        let arguments = ["-t".to_owned()];
-        let sent = match run("/usr/sbin/sendmail", &arguments, mail.as_bytes()).await {
-            Err(Failure::Missing) => run("sendmail", &arguments, mail.as_bytes()).await,
-            sent => sent,
-        };
-        told("sendmail", sent);
+        told("sendmail", send(&mail).await);
     }
 }
 
@@ -82,46 +74,20 @@ fn mail(to: &[String], tool: &str, node: &str, text: &str) -> String {
     )
 }
 
-/// Why a command could not be told.
-enum Failure {
-    /// There is none of this name.
-    Missing,
-    /// In words.
-    Other(String),
-}
-
-/// Runs a command with this text as its input.
-async fn run(command: &str, arguments: &[String], input: &[u8]) -> Result<(), Failure> {
-    let other = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::Missing,
-        _ => Failure::Other(error.to_string()),
-    };
-    let mut command = Command::new(command);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(other)?;
-    let stdin = child.stdin.take();
-    let ended = async {
-        if let Some(mut stdin) = stdin {
-            // One that does not read its input may still do its work.
-            let _ = stdin.write_all(input).await;
-        }
-        child.wait().await
-    };
-    match tokio::time::timeout(LIMIT, ended).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(Failure::Other(status.to_string())),
-        Ok(Err(error)) => Err(other(error)),
-        Err(_) => Err(Failure::Other(format!("it took longer than {} s and was ended", LIMIT.as_secs()))),
+/// Gives a mail to `sendmail`, from where Debian has it or from the search path.
+async fn send(mail: &str) -> Result<String, Failure> {
+    let run =
+        async |program: &str| command::run(&[program, "-t"].map(str::to_owned), mail.as_bytes(), LIMIT).await;
+    match run("/usr/sbin/sendmail").await {
+        Err(Failure::Missing) => run("sendmail").await,
+        sent => sent,
     }
 }
 
-fn told(command: &str, outcome: Result<(), Failure>) {
-    let error = match outcome {
-        Ok(()) => return,
-        Err(Failure::Missing) => "there is no such command".to_owned(),
-        Err(Failure::Other(error)) => error,
-    };
-    tracing::warn!(command, error, "nobody is told of the failure");
+fn told(command: &str, outcome: Result<String, Failure>) {
+    if let Err(failure) = outcome {
+        tracing::warn!(command, %failure, "nobody is told of the failure");
+    }
 }
 
 #[cfg(test)]

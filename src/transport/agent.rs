@@ -2,7 +2,7 @@
 
 /// The variables that matter to ssh, with their values, of what ssh-agent has printed for a Bourne shell or a C shell. Of a
 /// file that was appended to, the last ones count; nothing else in it does.
-pub(super) fn variables(text: &str) -> Vec<(&'static str, &str)> {
+pub fn variables(text: &str) -> Vec<(&'static str, &str)> {
     ["SSH_AUTH_SOCK", "SSH_AGENT_PID"]
         .into_iter()
         .filter_map(|name| {

@@ -5,7 +5,7 @@
 //! line: a child that runs the system's ssh; `ssh` has its arguments and understands its words; `sftp` says a call in
 //! the words of the protocol, with the `handle` of what is open there.
 
-mod agent;
+pub mod agent;
 mod fault;
 mod handle;
 mod line;
@@ -21,6 +21,7 @@ use std::time::Duration;
 use remote::Remote;
 
 use crate::error::Result;
+use crate::failpoint;
 
 /// How to reach the data centre's host.
 #[derive(Debug, Clone)]
@@ -98,6 +99,7 @@ impl Host {
     /// The plain files in a directory, sorted by name. Hidden ones are left out, and those whose names are no UTF-8 or hold
     /// a control character.
     pub async fn list(&self, directory: &str) -> Result<Vec<Entry>> {
+        failpoint::reach("host list", directory);
         match &self.remote {
             Some(remote) => remote.list(directory).await,
             None => local::list(directory),
@@ -106,6 +108,7 @@ impl Host {
 
     /// The size of a plain file; `None` if it is not there.
     pub async fn size(&self, path: &str) -> Result<Option<u64>> {
+        failpoint::reach("host size", path);
         match &self.remote {
             Some(remote) => remote.size(path).await,
             None => Ok(crate::disk::plain_size(Path::new(path))),
@@ -114,6 +117,7 @@ impl Host {
 
     /// A small plain file; `None` if it is not there. What is larger than `limit` is refused.
     pub async fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        failpoint::reach("host read", path);
         match &self.remote {
             Some(remote) => remote.read(path, limit).await,
             None => local::read(path, limit),
@@ -135,6 +139,7 @@ impl Host {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Option<u64>> {
         let part = Part { path, from, limit };
+        failpoint::reach("host fetch", path);
         match &self.remote {
             Some(remote) => remote.fetch(part, into, progress).await,
             None => local::fetch(part, into, progress),
@@ -143,6 +148,7 @@ impl Host {
 
     /// Puts a file into place as a whole: under a hidden name, then renamed over what has the name.
     pub async fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        failpoint::reach("host put", path);
         match &self.remote {
             Some(remote) => remote.put(path, bytes).await,
             None => local::put(path, bytes),
@@ -151,6 +157,7 @@ impl Host {
 
     /// Removes a file, if it is there.
     pub async fn remove(&self, path: &str) -> Result<()> {
+        failpoint::reach("host remove", path);
         match &self.remote {
             Some(remote) => remote.remove(path).await,
             None => local::remove(path),

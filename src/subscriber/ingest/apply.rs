@@ -131,7 +131,7 @@ impl Ingester {
         let applied = match self.applier.apply(file, name, commit).await {
             Ok(applied) => applied,
             Err(error) => {
-                if self.database().session().client().is_closed() {
+                if self.database().session().is_closed() {
                     self.renew().await;
                 }
                 return Err(refusal(error, &name.to_string()));

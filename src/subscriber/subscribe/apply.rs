@@ -106,7 +106,9 @@ impl Sql<'_> {
 /// Whether a failure may pass by itself, so that the same is tried again instead of giving the request up.
 pub(super) fn is_temporary(error: &Error) -> bool {
     match error {
-        Error::Line { .. } | Error::Disk { .. } | Error::Cancelled | Error::Busy(_) => true,
+        Error::Line { .. } | Error::Disk { .. } | Error::Silent(_) | Error::Cancelled | Error::Busy(_) => {
+            true
+        }
         Error::Database { source, .. } => source.code().is_none_or(|code| {
             // Connections, deadlocks, disk and memory, an administrator, the system below.
             let class = code.code().get(..2).unwrap_or_default();

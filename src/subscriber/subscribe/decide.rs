@@ -97,6 +97,8 @@ pub(super) enum For {
     Done,
     /// What is there makes sense.
     Sense,
+    /// The last logs with rows of a series that is left.
+    Logs,
 }
 
 impl For {
@@ -107,6 +109,7 @@ impl For {
             Self::Sql => "the data centre to make the SQL (the request is accepted)",
             Self::Done => "the data centre to finish the subscription",
             Self::Sense => "the files at the data centre to come to rest",
+            Self::Logs => "the last logs of an unsubscribed series",
         }
     }
 }

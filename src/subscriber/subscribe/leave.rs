@@ -1,8 +1,11 @@
 //! Series that are unsubscribed: what was published for them is applied, then their tables may go.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Instant;
 
 use super::apply::listed;
+use super::decide::For;
+use super::work::{LONGEST_PAUSE, PAUSE, Work};
 use crate::db::site::SiteDatabase;
 use crate::error::{Error, Result};
 use crate::model::Series;
@@ -20,7 +23,7 @@ pub(super) enum Wish {
 
 impl Wish {
     /// Whether the tables are dropped.
-    pub(super) async fn settle(self, series: &[Series]) -> bool {
+    async fn settle(self, series: &[Series]) -> bool {
         match self {
             Self::Drop => true,
             Self::Keep => false,
@@ -30,6 +33,66 @@ impl Wish {
                 tokio::task::spawn_blocking(move || ask(&series)).await.unwrap_or(false)
             }
         }
+    }
+}
+
+impl Work<'_> {
+    /// The tables of unsubscribed series: what was published for them is applied, then they may go.
+    pub(super) async fn leave(&mut self, database: &SiteDatabase) -> Result<()> {
+        let series = self.record.list().unsubscribe;
+        if series.is_empty() {
+            return Ok(());
+        }
+        if self.wish != Wish::Keep && self.record.drop != Some(false) && self.config.site_logs.is_some() {
+            self.quiet.catch_up(self.config, self.host, None).await?;
+        }
+        let drop = match self.record.drop {
+            Some(drop) => drop,
+            // Logs that were fetched by others may still hold rows of them.
+            None if self.config.site_logs.is_none() => false,
+            None => self.wish.settle(&series).await,
+        };
+        self.record.drop = Some(drop);
+        self.save()?;
+        if drop {
+            self.reach_the_cut().await?;
+            return drop_tables(database, &series).await;
+        }
+        let there: Vec<Series> = database.existing(&series).await?;
+        if !there.is_empty() {
+            let sql = by_hand(&there);
+            let cut = self.ready().cut.map(|cut| format!("past log {cut} and ")).unwrap_or_default();
+            tracing::info!(
+                "the tables stay; when get_slony_logs is {cut}up to date, they may be dropped: {sql}"
+            );
+        }
+        Ok(())
+    }
+
+    /// Logs up to the cut may hold rows of the series, and the splitter may still be on its way there.
+    async fn reach_the_cut(&self) -> Result<()> {
+        let cut = self.ready().cut;
+        let begun = Instant::now();
+        let mut pause = PAUSE;
+        let mut is_told = false;
+        while let Some(cut) = cut
+            && self.database().await?.place().await? < Some(cut)
+        {
+            if begun.elapsed() >= self.config.patience {
+                return Err(self.impatient(For::Logs));
+            }
+            if !is_told {
+                tracing::info!(
+                    "waiting for {}: up to log {cut} they may hold rows of it",
+                    For::Logs.as_str()
+                );
+                is_told = true;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            self.quiet.catch_up(self.config, self.host, None).await?;
+        }
+        Ok(())
     }
 }
 
@@ -48,7 +111,7 @@ fn ask(series: &[Series]) -> bool {
 
 /// Drops the tables, each with its rows in the DRMS master tables. One that something of the site's own depends on stays;
 /// the error says why.
-pub(super) async fn drop_tables(database: &SiteDatabase, series: &[Series]) -> Result<()> {
+async fn drop_tables(database: &SiteDatabase, series: &[Series]) -> Result<()> {
     let mut faults = Vec::new();
     for series in series {
         match database.drop_series(series).await {

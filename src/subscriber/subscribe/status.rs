@@ -12,7 +12,7 @@ use super::work::{connect, read_record};
 use crate::db::site::{SiteDatabase, SiteRequest};
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
-use crate::model::{ArchiveName, BundleName, Counter, Series};
+use crate::model::{ArchiveName, BundleName, Counter, Series, numbered};
 use crate::subscriber::SiteConfig;
 use crate::transport::Host;
 
@@ -106,7 +106,8 @@ async fn newest(config: &SiteConfig, host: &Host, place: Option<Counter>) -> Str
         None => "has no logs for this node".into(),
         Some(newest) if newest <= place => format!("the newest log is {newest}: up to date"),
         Some(newest) => {
-            format!("the newest log is {newest}: {} logs behind", newest.value() - place.value())
+            let behind = numbered(newest.value() - place.value(), "log");
+            format!("the newest log is {newest}: {behind} behind")
         }
     }
 }

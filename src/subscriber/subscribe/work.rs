@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::apply::{Sql, is_temporary, listed};
 use super::decide::{For, Situation, Step, decide};
 use super::download::Download;
-use super::leave::{self, Wish};
+use super::leave::Wish;
 use super::place::{Site, clash};
 use super::quiet::Quiet;
 use super::record::{Phase, Record};
@@ -15,16 +15,16 @@ use super::shown::{Mark, Ready, Says, Shown, Whose};
 use crate::db::site::{SiteDatabase, SiteRequest};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::model::{Counter, Series};
+use crate::model::Counter;
 use crate::protocol::{Kind, Outcome, Stem};
 use crate::subscriber::{Progress, SiteConfig};
 use crate::transport::Host;
 
 /// The first pause between two looks; each is half as long again.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// The longest one.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A request at work.
 pub(super) struct Work<'a> {
@@ -164,7 +164,7 @@ impl Work<'_> {
     }
 
     /// What is to be fetched, as it was recorded.
-    fn ready(&self) -> Ready {
+    pub(super) fn ready(&self) -> Ready {
         let mark = Mark { stem: self.record.stem, id: &self.record.id };
         let answer = self.record.answer.as_ref().and_then(|text| mark.answer(text.as_bytes()));
         match answer.map(|answer| answer.says) {
@@ -306,34 +306,6 @@ impl Work<'_> {
         left
     }
 
-    /// The tables of unsubscribed series: what was published for them is applied, then they may go.
-    async fn leave(&mut self, database: &SiteDatabase) -> Result<()> {
-        let series = self.record.list().unsubscribe;
-        if series.is_empty() {
-            return Ok(());
-        }
-        if self.wish != Wish::Keep && self.record.drop != Some(false) && self.config.site_logs.is_some() {
-            self.quiet.catch_up(self.config, self.host, None).await?;
-        }
-        let drop = match self.record.drop {
-            Some(drop) => drop,
-            // Logs that were fetched by others may still hold rows of them.
-            None if self.config.site_logs.is_none() => false,
-            None => self.wish.settle(&series).await,
-        };
-        self.record.drop = Some(drop);
-        self.save()?;
-        if drop {
-            return leave::drop_tables(database, &series).await;
-        }
-        let there: Vec<Series> = database.existing(&series).await?;
-        if !there.is_empty() {
-            let sql = leave::by_hand(&there);
-            tracing::info!("the tables stay; when get_slony_logs is up to date, they may be dropped: {sql}");
-        }
-        Ok(())
-    }
-
     /// Removes what is left of the request at the data centre, and the SQL here.
     async fn forget_answers(&mut self) -> Result<()> {
         let mark = Mark { stem: self.record.stem, id: &self.record.id };
@@ -352,7 +324,7 @@ impl Work<'_> {
         self.save()
     }
 
-    fn save(&self) -> Result<()> {
+    pub(super) fn save(&self) -> Result<()> {
         disk::write(&record_path(self.config), self.record.write().as_bytes())
     }
 
@@ -363,11 +335,11 @@ impl Work<'_> {
     }
 
     /// A session of its own for every use: between two an hour may pass.
-    async fn database(&self) -> Result<SiteDatabase> {
+    pub(super) async fn database(&self) -> Result<SiteDatabase> {
         connect(self.config).await
     }
 
-    fn impatient(&self, what: For) -> Error {
+    pub(super) fn impatient(&self, what: For) -> Error {
         Error::Line {
             action: format!("wait for {}", what.as_str()),
             source: format!(
