@@ -1,15 +1,42 @@
 //! The operator's commands: one file each. They print; what they change they change under the hold.
 
+mod ask;
+mod audit;
+mod cancel;
+mod check;
 mod ddl;
+mod history;
+mod known;
 mod list;
+mod monitor;
 mod offline_sql;
+mod paint;
+mod pause;
+mod remove;
 mod resplit;
+mod series;
+mod show;
 mod split;
+mod status;
+mod table;
 mod tidy;
+mod watch;
 
+pub use ask::{Wish, ask};
+pub use cancel::cancel;
+pub use check::{Mending, Report, check};
 pub use ddl::ddl;
-pub use list::list;
+pub use history::{Wanted, history};
+pub use list::{Form, list};
+pub use monitor::{look as monitor_once, watch as monitor};
 pub use offline_sql::offline_sql;
+pub use paint::Paint;
+pub use pause::{pause, resume};
+pub use remove::remove;
 pub use resplit::resplit;
+pub use series::series;
+pub use show::show;
 pub use split::split;
+pub use status::status;
 pub use tidy::tidy;
+pub use watch::watch;

@@ -1,13 +1,16 @@
 //! `resplit`: site logs of one node made again from archives that are kept.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::split::only_node;
 use crate::config::Config;
 use crate::db::Database;
 use crate::error::{Error, Result};
+use crate::ground;
 use crate::logs::{Change, Committed, Gate as _, Resplit, Splitter};
 use crate::model::{Counter, Node};
+use crate::protocol::Event;
 
 /// How many logs are named one by one.
 const NAMED: usize = 50;
@@ -24,8 +27,13 @@ pub async fn resplit(config: &Config, node: &Node, range: (Counter, Counter), dr
         Ok(node) => node,
         Err(_) => Committed::new(Database::new(&config.database, &config.cluster)).slony_node().await?,
     };
+    if !dry {
+        ground::put_on_disk(&config.paths)?;
+    }
+    let what = format!("logs {} to {} are made again", range.0, range.1);
+    let begin = super::audit::once(config, Some(node), Event::Resplit, &what);
     let mut made: Vec<Resplit> = Vec::new();
-    splitter.resplit(node, slony_node, range, dry, |log| made.push(log)).await?;
+    splitter.resplit(node, slony_node, range, dry, Arc::new(begin), |log| made.push(log)).await?;
     let mut counts: BTreeMap<String, [usize; 3]> = BTreeMap::new();
     let mut text = String::new();
     let changed = made.iter().filter(|log| log.change != Change::Same).count();

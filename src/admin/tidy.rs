@@ -2,9 +2,11 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::db::Database;
 use crate::error::{Error, Result};
+use crate::ground;
 use crate::logs::{Committed, Gate as _, Tidier};
 
 /// Tidies every directory once and says what was done. The database is asked only if `slony_node` is not set.
@@ -13,7 +15,8 @@ pub async fn tidy(config: &Config) -> Result<String> {
         Some(node) => node,
         None => Committed::new(Database::new(&config.database, &config.cluster)).slony_node().await?,
     };
-    let reports = Tidier::new(config, node, CancellationToken::new()).round().await?;
+    ground::put_on_disk(&config.paths)?;
+    let reports = Tidier::new(config, Access::load(config)?, node, CancellationToken::new()).round().await?;
     let mut text = String::new();
     let mut failed = Vec::new();
     for report in reports {
