@@ -13,22 +13,38 @@ pub mod model;
 pub mod protocol;
 pub mod spelling;
 
+mod command;
 pub mod config;
 pub mod error;
-mod passfile;
+pub mod passfile;
 pub mod paths;
 mod settings;
+mod tls;
 
+mod failpoint;
+
+pub mod recent;
+pub mod tally;
+
+pub mod access;
 pub mod db;
 pub mod disk;
 pub mod ground;
 pub mod transport;
 
 pub mod logs;
+pub mod monitor;
 pub mod subscription;
+
+pub mod overview;
+
+pub mod hooks;
+pub mod http;
 
 pub mod admin;
 pub mod args;
 pub mod daemon;
 
 pub mod subscriber;
+
+pub mod manual;

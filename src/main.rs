@@ -1,64 +1,130 @@
 //! `subscription_manager`: parse, log, dispatch, exit code.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use clap::Parser as _;
-use subscription_manager::args::{Args, Command};
+use subscription_manager::admin::{Form, Paint};
+use subscription_manager::args::{Args, Change, Command, Shown};
 use subscription_manager::config::Config;
-use subscription_manager::error::{Context as _, Error, Result};
+use subscription_manager::disk::LogFile;
+use subscription_manager::error::{Error, Result};
 use subscription_manager::protocol::Decision;
-use subscription_manager::{admin, daemon};
+use subscription_manager::recent::Recent;
+use subscription_manager::{admin, daemon, manual};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, fmt, reload};
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    let tells_by_status = matches!(args.command, Command::Check { .. } | Command::Status { .. });
     match dispatch(args) {
-        Ok(text) => {
+        Ok((text, status)) => {
             // A pipe that was closed, as by `head`, is no failure.
             let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            ExitCode::from(status)
         }
         Err(error) => {
             eprintln!("subscription_manager: {}", error.chain());
-            ExitCode::FAILURE
+            // Of these, 1 would say that they have looked.
+            ExitCode::from(if tells_by_status { 2 } else { 1 })
         }
     }
 }
 
-/// Runs the command; returns what it prints.
-fn dispatch(args: Args) -> Result<String> {
+/// Runs the command; returns what it prints, and the exit status.
+fn dispatch(args: Args) -> Result<(String, u8)> {
+    // It is made where nothing is configured yet.
+    if let Command::Generate { made, program } = args.command {
+        return manual::generate(made, program).map(|text| (text, 0));
+    }
     let config = Config::load(&args.config)?;
     let log_file = matches!(args.command, Command::Run);
-    log(&config, log_file)?;
+    let recent = Recent::default();
+    let log_level = log(&config, log_file, recent.clone())?;
     raise_open_files();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Error::Fatal(format!("start the runtime: {error}")))?;
-    match args.command {
+    let said = match args.command {
         Command::Run => {
-            let ended = runtime.block_on(daemon::run(config));
+            let reload = daemon::Reload { path: args.config, log_level };
+            let ended = runtime.block_on(daemon::run(config, reload, recent));
             // A thread that packs gigabytes must not keep the process; what it makes is hidden until it is whole.
             runtime.shutdown_timeout(daemon::STOP_LIMIT);
             ended.map(|()| String::new())
         }
-        Command::List { json } => admin::list(&config, json),
-        Command::Split { until, accept_empty } => {
-            runtime.block_on(admin::split(&config, until, accept_empty))
+        Command::Check { json, fix, dry_run } => {
+            let mending = match (fix, dry_run) {
+                (false, _) => admin::Mending::No,
+                (true, true) => admin::Mending::Say,
+                (true, false) => admin::Mending::Do,
+            };
+            let report = runtime.block_on(admin::check(&config, mending))?;
+            return Ok((report.print(json)?, report.status()));
         }
-        Command::Resplit { node, from, to, dry_run } => {
-            runtime.block_on(admin::resplit(&config, &node, (from, to), dry_run))
+        Command::Status { shown } => {
+            return runtime.block_on(look(shown, async |form| admin::status(&config, form).await));
         }
-        Command::Ddl { node, counter, send, skip: _ } => {
-            let decision = if send { Decision::Send } else { Decision::Skip };
-            runtime.block_on(admin::ddl(&config, &node, counter, decision))
+        Command::List { shown } => {
+            let list = async |form| Ok((admin::list(&config, form)?, 0));
+            return runtime.block_on(look(shown, list));
         }
-        Command::Tidy => runtime.block_on(admin::tidy(&config)),
+        Command::Monitor { once: false, .. } => runtime.block_on(admin::monitor(&config)),
+        Command::Monitor { once: true, json } => runtime.block_on(admin::monitor_once(&config, json)),
+        Command::Show { node, shown } => {
+            let show = async |form| Ok((admin::show(&config, &node, form)?, 0));
+            return runtime.block_on(look(shown, show));
+        }
+        Command::Series { pattern, json } => {
+            runtime.block_on(admin::series(&config, pattern.as_ref(), form(json)))
+        }
+        Command::History { node, json, since, limit } => {
+            admin::history(&config, &admin::Wanted { node, since, limit }, json)
+        }
         Command::OfflineSql { node } => runtime.block_on(admin::offline_sql(&config, &node)),
+        Command::Change(command) => runtime.block_on(change(&config, command)),
+        Command::Generate { made, program } => manual::generate(made, program),
+    };
+    said.map(|text| (text, 0))
+}
+
+/// Looks once, or shows again and again what is seen; returns what is to be printed, and the exit status.
+async fn look(shown: Shown, look: impl AsyncFn(Form) -> Result<(String, u8)>) -> Result<(String, u8)> {
+    let Some(seconds) = shown.watch else { return look(form(shown.json)).await };
+    let form = if shown.json { Form::JsonLine } else { form(false) };
+    let text = async || look(form).await.map(|(text, _)| text);
+    admin::watch(Duration::from_secs(seconds), text).await.map(|()| (String::new(), 0))
+}
+
+/// Runs a command that changes something.
+async fn change(config: &Config, command: Change) -> Result<String> {
+    match command {
+        Change::Split { until, accept_empty } => admin::split(config, until, accept_empty).await,
+        Change::Resplit { node, from, to, dry_run } => {
+            admin::resplit(config, &node, (from, to), dry_run).await
+        }
+        Change::Ddl { node, counter, send, skip: _ } => {
+            let decision = if send { Decision::Send } else { Decision::Skip };
+            admin::ddl(config, &node, counter, decision).await
+        }
+        Change::Tidy => admin::tidy(config).await,
+        Change::Pause { node, reason } => admin::pause(config, &node, &reason).await,
+        Change::Resume { node } => admin::resume(config, &node).await,
+        Change::Cancel { node } => admin::cancel(config, &node).await,
+        Change::Remove { node, dry_run } => admin::remove(config, &node, dry_run).await,
+        Change::Subscribe { node, series, from_operator: _, unsubscribe } => {
+            let wish = if unsubscribe { admin::Wish::Unsubscribe } else { admin::Wish::Subscribe };
+            admin::ask(config, &node, &series, wish).await
+        }
     }
+}
+
+/// For whom a command prints.
+fn form(json: bool) -> Form {
+    if json { Form::Json } else { Form::Text(Paint::of_output()) }
 }
 
 /// An archive may have as many distinct outputs as there are nodes, each an open file; the usual soft limit is 1,024.
@@ -69,24 +135,28 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-/// Logs to standard error, which is journald's for a service, and the daemon also to its file in `log_dir`.
-fn log(config: &Config, with_file: bool) -> Result<()> {
-    let level = EnvFilter::try_new(&config.log_level)
-        .map_err(|error| Error::Fatal(format!("`log_level` is not understood: {error}")))?;
-    // It tells every token that it reads.
-    let level =
-        level.add_directive("sqlparser=warn".parse().map_err(|_| Error::Fatal("a directive".into()))?);
+/// Logs to standard error, which is journald's for a service, and the daemon also to its file in `log_dir`. What is logged can be
+/// changed later. The last errors stay in `recent`.
+fn log(config: &Config, with_file: bool, recent: Recent) -> Result<daemon::SetLogLevel> {
+    let (level, handle) = reload::Layer::new(filter(&config.log_level)?);
     let file = match &config.log_dir {
-        Some(directory) if with_file => {
-            let path = directory.join("subscription_manager.log");
-            Some(OpenOptions::new().create(true).append(true).open(&path).context("open", &path)?)
-        }
+        Some(directory) if with_file => Some(LogFile::open(&directory.join("subscription_manager.log"))?),
         _ => None,
     };
     let file =
         file.map(|file| fmt::layer().with_ansi(false).with_target(false).with_writer(Mutex::new(file)));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let stderr = fmt::layer().with_ansi(ansi).with_target(false).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(level).with(stderr).with(file).init();
-    Ok(())
+    tracing_subscriber::registry().with(level).with(stderr).with(file).with(recent).init();
+    Ok(Box::new(move |level| {
+        let changed = handle.reload(filter(level)?);
+        changed.map_err(|error| Error::Fatal(format!("change what is logged: {error}")))
+    }))
+}
+
+fn filter(level: &str) -> Result<EnvFilter> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| Error::Fatal(format!("`log_level` is not understood: {error}")))?;
+    // It tells every token that it reads.
+    Ok(filter.add_directive("sqlparser=warn".parse().map_err(|_| Error::Fatal("a directive".into()))?))
 }

@@ -13,12 +13,16 @@ use tokio_util::task::TaskTracker;
 
 use super::Event;
 use super::arrivals::{Arrivals, Wholeness};
+use crate::access::Denial;
 use crate::disk;
 use crate::error::{Consequence, Error, Result};
 use crate::model::Node;
-use crate::paths::{Paths, shown};
-use crate::protocol::{Kind, TriggerFile};
+use crate::paths::shown;
+use crate::protocol::{Kind, TriggerFile, writer};
 use crate::subscription::{Memory, Service, WholeRequest, Worker, reject_unread, set_aside};
+
+/// So many names that are of no node, or files of strangers, are set aside at one look; each takes some syncs, and nobody is served meanwhile.
+const SET_ASIDE_AT_ONCE: usize = 50;
 
 /// The nodes of this daemon.
 pub(super) struct Nodes {
@@ -28,6 +32,8 @@ pub(super) struct Nodes {
     running: HashMap<Node, Running>,
     resting: HashMap<Node, Resting>,
     tasks: TaskTracker,
+    /// Why the owner of a file cannot be told, as it was said last.
+    told: Option<String>,
 }
 
 /// A worker that has not come back.
@@ -61,6 +67,8 @@ pub(super) enum Look {
 #[derive(Default)]
 struct Lying {
     whole: Option<WholeRequest>,
+    /// An operator wants its open request to end.
+    is_cancelled: bool,
     state: DefaultHasher,
 }
 
@@ -74,7 +82,18 @@ impl Nodes {
             running: HashMap::new(),
             resting: HashMap::new(),
             tasks: TaskTracker::new(),
+            told: None,
         }
+    }
+
+    /// Whoever is started from now on goes by this service.
+    pub(super) fn take_over(&mut self, service: Arc<Service>) {
+        self.service = service;
+    }
+
+    /// How many are worked on.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
     }
 
     /// A name appeared by a rename.
@@ -89,7 +108,7 @@ impl Nodes {
         let (mut found, wait) = self.find()?;
         found.retain(|node, _| !unsettled.contains(node));
         self.resting.retain(|node, _| found.contains_key(node));
-        for (node, Lying { whole, state }) in found {
+        for (node, Lying { whole, is_cancelled, state }) in found {
             let state = state.finish();
             if let Some(running) = self.running.get(&node) {
                 if whole.is_some()
@@ -97,6 +116,10 @@ impl Nodes {
                     && !running.cancel.is_cancelled()
                 {
                     tracing::info!(%node, "a newer request supersedes the open one");
+                    running.cancel.cancel();
+                }
+                if is_cancelled && !running.cancel.is_cancelled() {
+                    tracing::info!(%node, "the operator cancels the open request");
                     running.cancel.cancel();
                 }
             } else if why == Look::Time || self.has_news(&node, whole.is_some(), state) {
@@ -166,12 +189,33 @@ impl Nodes {
         let mut found: BTreeMap<Node, Lying> = BTreeMap::new();
         let mut wait: Option<Duration> = None;
         let mut requests = HashSet::new();
+        let mut unknown = None;
+        let mut may_be_set_aside = SET_ASIDE_AT_ONCE;
         for name in disk::names(&paths.triggerdir)? {
             let text = name.to_string_lossy();
             let path = paths.triggerdir.join(&name);
+            match self.denial(&text, &path) {
+                None => {}
+                Some(Denial::Unknown(reason)) => {
+                    unknown.get_or_insert(reason);
+                    continue;
+                }
+                Some(Denial::Stranger(_)) if may_be_set_aside == 0 => {
+                    wait = Some(Duration::ZERO);
+                    continue;
+                }
+                Some(Denial::Stranger(reason)) => {
+                    may_be_set_aside -= 1;
+                    note(&path, set_aside(&paths, &path, &reason));
+                    continue;
+                }
+            }
             match TriggerFile::parse(&text).filter(|_| !text.starts_with('.')) {
                 None => {}
+                // The others come at the next look, which need not wait.
+                Some(Err(_)) if may_be_set_aside == 0 => wait = Some(Duration::ZERO),
                 Some(Err(node)) => {
+                    may_be_set_aside -= 1;
                     let shown: String = node.chars().take(80).flat_map(char::escape_debug).collect();
                     note(&path, set_aside(&paths, &path, &format!("`{shown}` is no node name")));
                 }
@@ -179,7 +223,7 @@ impl Nodes {
                     let lying = found.entry(file.node.clone()).or_default();
                     (&name, disk::state(&path)).hash(&mut lying.state);
                     if file.kind == Kind::Request {
-                        match self.arrival(&paths, &file, &path) {
+                        match self.arrival(&file, &path) {
                             Ok(Some(Ok(whole))) => {
                                 whole.identity.hash(&mut lying.state);
                                 lying.whole.get_or_insert(whole);
@@ -195,6 +239,7 @@ impl Nodes {
                 }
             }
         }
+        self.tell_unknown(unknown);
         self.arrivals.keep(&requests);
         // Nodes with an open request: the subscriber may have removed every file of it.
         for name in disk::names(&paths.tables_dir)? {
@@ -203,21 +248,55 @@ impl Nodes {
                 disk::state(&paths.tables_dir.join(&name)).hash(&mut found.entry(node).or_default().state);
             }
         }
+        for name in disk::names(&paths.work_dir)? {
+            let node = name.to_str().and_then(|name| name.strip_suffix(".cancel")?.parse().ok());
+            if let Some(node) = node {
+                let lying = found.entry(node).or_default();
+                lying.is_cancelled = true;
+                disk::state(&paths.work_dir.join(&name)).hash(&mut lying.state);
+            }
+        }
         Ok((found, wait))
     }
 
+    /// Says once that owners cannot be told, and when they can be again.
+    fn tell_unknown(&mut self, unknown: Option<String>) {
+        match &unknown {
+            Some(error) if self.told != unknown => {
+                tracing::error!(
+                    error,
+                    "cannot tell whose files these are: they wait until the system says it"
+                );
+            }
+            None if self.told.is_some() => tracing::info!("the system says again whose files these are"),
+            _ => {}
+        }
+        self.told = unknown;
+    }
+
+    /// Why a file is not of the one who alone may write it, as far as that can be told. It goes before anything is made of it: what
+    /// is open of the node, and its answers, are not touched.
+    fn denial(&self, name: &str, path: &Path) -> Option<Denial> {
+        let access = &self.service.access;
+        if access.is_open() {
+            return None;
+        }
+        access.may_write(&writer(name)?, disk::owner(path)?).err()
+    }
+
     /// A request that is whole, or how long to wait for it.
-    fn arrival(
-        &mut self,
-        paths: &Paths,
-        file: &TriggerFile,
-        path: &Path,
-    ) -> Result<Option<Result<WholeRequest, Duration>>> {
+    fn arrival(&mut self, file: &TriggerFile, path: &Path) -> Result<Option<Result<WholeRequest, Duration>>> {
         let dropped = match disk::read_dropped(path) {
-            Err(Error::Refused(reason)) => return reject_unread(paths, file, path, &reason).map(|()| None),
+            Err(Error::Refused(reason)) => {
+                return reject_unread(&self.service, file, path, &reason).map(|()| None);
+            }
             dropped => dropped?,
         };
         let Some(dropped) = dropped else { return Ok(None) };
+        // Another one than a moment ago.
+        if self.service.access.may_speak(&file.node, dropped.owner).is_err() {
+            return Ok(None);
+        }
         let settle = self.service.config.settle;
         Ok(Some(match self.arrivals.judge(file, &dropped, Instant::now(), settle) {
             Wholeness::Whole => Ok(WholeRequest { stem: file.stem, identity: dropped.identity }),

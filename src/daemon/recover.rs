@@ -4,19 +4,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::disk;
-use crate::error::Result;
-use crate::ground;
+use crate::disk::{self, Lock};
+use crate::error::{Error, Result};
+use crate::ground::{self, Ground};
 use crate::model::Node;
+use crate::paths::Paths;
 use crate::protocol::TriggerFile;
 use crate::subscription::{Service, settle};
 
-/// Removes temporary files, gives claimed requests back, and returns the nodes of which something lies there: all are to
-/// be brought to rest.
+/// Removes temporary files where requests are dropped and site logs lie, gives claimed requests back, and returns the nodes of
+/// which something lies there: all are to be brought to rest.
 pub(super) async fn tidy(service: &Service) -> Result<BTreeSet<Node>> {
     let paths = &service.config.paths;
     // Another process may be splitting, and has temporary files then.
     let _hold = service.hold().await?;
+    pass_over(ground::put_on_disk(paths));
     let mut nodes = BTreeSet::new();
     for name in disk::names(&paths.triggerdir)? {
         let text = name.to_string_lossy();
@@ -32,24 +34,50 @@ pub(super) async fn tidy(service: &Service) -> Result<BTreeSet<Node>> {
     }
     let registry = ground::registry(paths)?;
     let sites = registry.entries().map(|entry| entry.directory.clone());
-    let ours = [&paths.triggerdir, &paths.tables_dir, &paths.work_dir].map(Clone::clone);
-    for directory in sites.chain(ours) {
+    for directory in sites.chain([paths.triggerdir.clone(), paths.rejected()]) {
         pass_over(disk::remove_temporary(&directory));
     }
     Ok(nodes)
 }
 
-/// Brings nodes to rest. Those that cannot be stay in the set, to be tried again; until it is empty nothing is split.
-pub(super) async fn bring_to_rest(service: &Arc<Service>, nodes: &mut BTreeSet<Node>) {
+/// Removes the temporary files where the daemon's own tasks write, before any of them begins. While another process has the hold, it may
+/// be at work there: what was left then goes at a later start.
+pub(super) fn sweep(paths: &Paths) -> Result<()> {
+    let _hold = match Lock::take(&paths.hold()) {
+        Err(Error::Busy(_)) => return Ok(()),
+        taken => taken?,
+    };
+    for directory in [&paths.tables_dir, &paths.work_dir] {
+        pass_over(disk::remove_temporary(directory));
+    }
+    Ok(())
+}
+
+/// Brings nodes to rest. Those that cannot be stay in the set, to be tried again, and are not worked on. Returns whether any of
+/// them keeps all from being split.
+pub(super) async fn bring_to_rest(service: &Arc<Service>, nodes: &mut BTreeSet<Node>) -> bool {
+    let mut all_wait = false;
     for node in nodes.clone() {
-        match settle(service, &node).await {
-            Ok(()) => drop(nodes.remove(&node)),
-            Err(error) => {
-                let error = error.chain();
-                tracing::error!(%node, error, "the node cannot be brought to rest yet: nothing is split");
-            }
+        let Err(error) = settle(service, &node).await else {
+            nodes.remove(&node);
+            continue;
+        };
+        let error = error.chain();
+        if is_in_its_own_way(service, &node) {
+            tracing::error!(%node, error, "the node cannot be brought to rest yet: its logs stop, the others go on");
+        } else {
+            all_wait = true;
+            tracing::error!(%node, error, "the node cannot be brought to rest yet: nothing is split");
         }
     }
+    all_wait
+}
+
+/// Whether a node's own files cannot be read: for the same reason the splitter stops its logs, and nothing of what was left half done
+/// is built upon.
+fn is_in_its_own_way(service: &Service, node: &Node) -> bool {
+    let paths = &service.config.paths;
+    ground::registry(paths).is_ok_and(|registry| Ground::read(paths, registry, node).is_err())
 }
 
 /// One file of a stranger's must not keep the daemon from its work.

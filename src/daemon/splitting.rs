@@ -1,16 +1,21 @@
 //! The task that splits: wakes when slon has named an archive, and now and then.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-use crate::disk::{self, Hint};
+use super::pulse::Pulse;
+use crate::disk::{self, Hint, Watch};
 use crate::error::{Error, Result};
-use crate::logs::{Committed, Gate, Splitter, alarm};
-use crate::model::ArchiveName;
+use crate::ground;
+use crate::hooks::SplitterSeen;
+use crate::logs::{Committed, Evidence, Gate, Splitter, alarm};
+use crate::model::{ArchiveName, SlonyNode};
+use crate::subscription::Service;
 
 /// slon names an archive before it commits: after a hint the committed counter is asked for that often...
 const ASKS: u32 = 8;
@@ -21,23 +26,46 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// them.
 const MISSING_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Who is told how it stands.
+pub(super) struct Told {
+    /// Those who tell others what is new.
+    pub(super) seen: watch::Sender<SplitterSeen>,
+    /// Those who ask.
+    pub(super) pulse: Arc<Pulse>,
+}
+
 /// Splits until it is cancelled. What goes wrong is logged once and tried again; the daemon serves requests meanwhile.
-pub(super) async fn split(config: Config, splitter: Splitter, gate: Committed, cancel: CancellationToken) {
+pub(super) async fn split(
+    service: Arc<Service>,
+    splitter: Splitter,
+    gate: Committed,
+    told: Told,
+    cancel: CancellationToken,
+) {
+    let Told { seen, pulse } = told;
+    let _alive = pulse.begins();
     let (sender, hints) = unbounded_channel();
-    let watcher = disk::watch(splitter.archive_dir(), sender.clone());
-    // Kept, so that the channel stays open where watching is not possible.
+    // It keeps the sender, so that the channel stays open where watching is not possible.
+    let mut watch = Watch::new(splitter.archive_dir(), sender);
     let mut task = Splitting {
-        config,
+        service,
+        pulse,
+        evidence: Evidence::new(splitter.clone()),
         splitter,
         gate,
         hints,
+        seen,
         cancel,
         told: None,
+        node: None,
+        is_ours: false,
+        unseen: None,
         missing: None,
         alarmed: BTreeSet::new(),
         looked: None,
     };
     while !task.cancel.is_cancelled() {
+        watch.renew();
         let stop = task.cancel.clone();
         tokio::select! {
             outcome = task.round() => task.tell(outcome),
@@ -46,16 +74,25 @@ pub(super) async fn split(config: Config, splitter: Splitter, gate: Committed, c
         task.look_back().await;
         task.wait().await;
     }
-    drop((watcher, sender));
 }
 
 struct Splitting {
-    config: Config,
+    service: Arc<Service>,
+    pulse: Arc<Pulse>,
     splitter: Splitter,
+    evidence: Evidence,
     gate: Committed,
     hints: UnboundedReceiver<Hint>,
+    /// For those who tell others how it stands.
+    seen: watch::Sender<SplitterSeen>,
     cancel: CancellationToken,
     told: Option<String>,
+    /// The Slony node, if it is the right one.
+    node: Option<SlonyNode>,
+    /// Whether the database is the one that it should be.
+    is_ours: bool,
+    /// Why nobody can look for holes.
+    unseen: Option<String>,
     /// Since when an archive is missing.
     missing: Option<Instant>,
     /// Archives that have changed after they were split.
@@ -71,14 +108,16 @@ impl Splitting {
         let mut pause = FIRST_PAUSE;
         for _ in 0..ASKS {
             let committed = self.gate.committed().await?;
+            self.pulse.committed(committed);
             let at = self.splitter.begin(committed).await?;
             if committed < at {
                 return Err(Error::WrongDatabase(format!(
                     "the splitter is at archive {at}, but the database says {committed}: time went back there"
                 )));
             }
-            self.splitter.split_through(&mut self.gate, committed, node, &self.cancel).await?;
-            let next = crate::model::ArchiveName { node, counter: committed.next() };
+            let count = self.splitter.split_through(&mut self.gate, committed, node, &self.cancel).await?;
+            self.service.tally.split(count);
+            let next = ArchiveName { node, counter: committed.next() };
             if !disk::exists(&self.splitter.archive_dir().join(next.to_string()))
                 || self.cancel.is_cancelled()
             {
@@ -90,14 +129,13 @@ impl Splitting {
         Ok(())
     }
 
-    async fn slony_node(&mut self) -> Result<crate::model::SlonyNode> {
+    async fn slony_node(&mut self) -> Result<SlonyNode> {
         let said = self.gate.slony_node().await?;
-        match self.config.slony_node {
-            Some(wanted) if wanted != said => Err(Error::WrongDatabase(format!(
-                "this database is Slony node {said}, the configuration says slony_node={wanted}"
-            ))),
-            _ => Ok(said),
+        if self.node != Some(said) {
+            ground::check_slony_node(&self.service.config.paths, self.service.config.slony_node, said)?;
+            self.node = Some(said);
         }
+        Ok(said)
     }
 
     /// Logs a failure when it is a new one, and its end.
@@ -107,9 +145,18 @@ impl Splitting {
         if !is_missing {
             self.missing = None;
         }
+        self.is_ours = !outcome.as_ref().is_err_and(lacks_its_database);
+        let is_patient = is_missing && since.elapsed() < MISSING_PATIENCE;
+        let seen = match &outcome {
+            Ok(()) => SplitterSeen::Well,
+            Err(_) if is_patient => SplitterSeen::Waiting,
+            Err(error) => seen(error),
+        };
+        self.seen.send_if_modified(|last| std::mem::replace(last, seen.clone()) != seen);
         match outcome {
-            Err(_) if is_missing && since.elapsed() < MISSING_PATIENCE => {}
+            Err(_) if is_patient => {}
             Err(error) => {
+                self.pulse.turned(Some(&error));
                 let chain = error.chain();
                 if self.told.as_ref() != Some(&chain) {
                     tracing::error!(error = chain, "the splitter waits");
@@ -117,6 +164,7 @@ impl Splitting {
                 }
             }
             Ok(()) => {
+                self.pulse.turned(None);
                 if self.told.take().is_some() {
                     tracing::info!("the splitter goes on");
                 }
@@ -124,19 +172,38 @@ impl Splitting {
         }
     }
 
-    /// Looks whether archives have changed after they were split, which nobody may do.
+    /// Looks whether slon has applied what it has not archived, and whether archives have changed after they were split, which nobody
+    /// may do.
     async fn look_back(&mut self) {
-        if self.looked.is_some_and(|last| last.elapsed() < self.config.rescan) {
+        let compared = if self.is_ours { self.evidence.compare(&mut self.gate).await } else { Ok(()) };
+        if self.looked.is_some_and(|last| last.elapsed() < self.service.config.rescan) {
+            // What failed fails again when it is time.
             return;
         }
         self.looked = Some(Instant::now());
-        let config = self.config.clone();
+        // What tells of holes is kept until it was looked at, unless nobody can.
+        let forget = self.evidence.is_current() || self.unseen.is_some();
+        self.look_for_changes(forget).await;
+        let looked = if self.is_ours { self.evidence.look(&mut self.gate).await } else { Ok(()) };
+        let unseen = compared.and(looked).err().map(|error| error.chain());
+        if let Some(error) = unseen.as_ref().filter(|error| self.unseen.as_ref() != Some(*error)) {
+            tracing::error!(error, "cannot tell whether slon archives what it applies");
+        }
+        self.unseen = unseen;
+    }
+
+    async fn look_for_changes(&mut self, forget: bool) {
+        let config = self.service.config.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            alarm::forget(&config)?;
+            if forget {
+                alarm::forget(&config)?;
+            }
             alarm::changed(&config)
         });
         match looked.await {
             Ok(Ok(changed)) => {
+                // One that is well again may change again.
+                self.alarmed.retain(|name| changed.contains(name));
                 for name in changed {
                     if self.alarmed.insert(name) {
                         tracing::error!(
@@ -154,8 +221,24 @@ impl Splitting {
     async fn wait(&mut self) {
         tokio::select! {
             _ = self.hints.recv() => while self.hints.try_recv().is_ok() {},
-            () = tokio::time::sleep(self.config.rescan) => {}
+            () = tokio::time::sleep(self.service.config.rescan) => {}
             () = self.cancel.cancelled() => {}
         }
+    }
+}
+
+/// Whether the database is away, or another than it should be.
+fn lacks_its_database(error: &Error) -> bool {
+    error.is_of_database() || matches!(error, Error::WrongDatabase(_))
+}
+
+/// What a failure is for those who tell others.
+fn seen(error: &Error) -> SplitterSeen {
+    let reason = error.chain();
+    match error {
+        error if lacks_its_database(error) => SplitterSeen::DatabaseLost(reason),
+        Error::Missing { counter, .. } => SplitterSeen::Missing(counter.value(), reason),
+        Error::Archive { counter, .. } => SplitterSeen::Stopped(Some(counter.value()), reason),
+        _ => SplitterSeen::Stopped(None, reason),
     }
 }

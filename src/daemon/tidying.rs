@@ -1,10 +1,12 @@
 //! The task that tidies: bundles and removes logs now and then, and says when a site falls silent.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::logs::{Committed, Gate, Place, Report, Standing, Tidier};
@@ -15,8 +17,8 @@ use crate::model::SlonyNode;
 const PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// Tidies until it is cancelled, the first time at once. What goes wrong is logged once and tried again.
-pub(super) async fn tidy(config: Config, gate: Committed, cancel: CancellationToken) {
-    let mut task = Tidying { config, gate, cancel, told: Told::default() };
+pub(super) async fn tidy(config: Config, access: Arc<Access>, gate: Committed, cancel: CancellationToken) {
+    let mut task = Tidying { config, access, gate, cancel, told: Told::default() };
     while !task.cancel.is_cancelled() {
         let pause = match task.round().await {
             Ok(reports) => {
@@ -42,6 +44,7 @@ pub(super) async fn tidy(config: Config, gate: Committed, cancel: CancellationTo
 
 struct Tidying {
     config: Config,
+    access: Arc<Access>,
     gate: Committed,
     cancel: CancellationToken,
     told: Told,
@@ -88,7 +91,7 @@ impl Word {
 impl Tidying {
     async fn round(&mut self) -> Result<Vec<Report>> {
         let node = self.slony_node().await?;
-        Tidier::new(&self.config, node, self.cancel.clone()).round().await
+        Tidier::new(&self.config, self.access.clone(), node, self.cancel.clone()).round().await
     }
 
     /// Whose logs these are. The database is asked only where the configuration does not say it.
