@@ -47,7 +47,7 @@ fn a_password_comes_from_the_password_file() {
     fs::write(&path, "*:*:postgres:slony:se\\:cret\n").unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let open = ask(&server, &directory);
-    assert!(said(&open).contains("others can read it (chmod 600)"), "{}", said(&open));
+    assert!(said(&open).contains("others can read or change it: chmod 600 it"), "{}", said(&open));
     assert!(!open.status.success() && !said(&open).contains("_jsoc"), "{}", said(&open));
 
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();

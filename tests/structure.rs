@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::LazyLock;
 
 use subscription_manager::db::structure::{
-    MasterRows, Overrides, Structure, master_rows, namespaces, sequences, structure,
+    MasterRows, Overrides, Structure, master_rows, namespaces, sequences, structures, values,
 };
 use subscription_manager::model::{Sequence, Series};
 use support::Server;
@@ -76,7 +76,9 @@ impl Pair {
     }
 
     async fn structure(&self, schema: &str, name: &str) -> Structure {
-        structure(&self.client, &Series::new(schema, name)).await.expect("read the structure")
+        let series = Series::new(schema, name);
+        let found = structures(&self.client, std::slice::from_ref(&series)).await;
+        found.expect("read the structure").remove(&series).expect("a structure")
     }
 }
 
@@ -193,11 +195,49 @@ async fn who_inherits_becomes_a_plain_table() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_an_error() {
-    let pair = Pair::start("create schema s; create view s.v as select 1", "").await;
-    for name in ["t", "v"] {
-        assert!(structure(&pair.client, &series("s", name)).await.is_err(), "{name}");
+async fn a_table_that_is_not_there_has_no_structure() {
+    let source = "create schema s; create view s.v as select 1; create table s.there (x int)";
+    let pair = Pair::start(source, "").await;
+    let asked = ["t", "v", "there"].map(|name| series("s", name));
+    let found = structures(&pair.client, &asked).await.unwrap();
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), [series("s", "there")]);
+}
+
+#[tokio::test]
+async fn tables_that_are_read_together_keep_their_own_parts() {
+    let source = "create schema s; create schema t; \
+        create table s.one (id serial primary key, a text not null, check (a <> '')); \
+        create index on s.one (a); create statistics s.of_one on id, a from s.one; \
+        comment on table s.one is 'the one'; comment on column s.one.a is 'its a'; \
+        comment on sequence s.one_id_seq is 'its keys'; \
+        create table t.one (id integer generated always as identity, a text default 'x', b text unique); \
+        comment on constraint one_b_key on t.one is 'the other'; \
+        create table s.none ();";
+    let pair = Pair::start(source, "create schema s; create schema t").await;
+    let asked = [series("t", "one"), series("s", "none"), series("s", "one"), series("t", "one")];
+    let together = structures(&pair.client, &asked).await.unwrap();
+    assert_eq!(together.len(), 3);
+    for one in &asked[..3] {
+        assert_eq!(together[one], pair.structure(&one.0.schema, &one.0.name).await, "{one}");
+        pair.apply_structure(&together[one]);
     }
+    for schema in ["s", "t"] {
+        assert_eq!(dump(&pair.source, schema), dump(&pair.site, schema), "{schema}");
+    }
+}
+
+#[tokio::test]
+async fn the_values_of_many_sequences_come_by_one_question() {
+    let source = "create schema s; create sequence s.fresh; create sequence s.\"U sed\" start 7; \
+        create sequence s.set; select setval('s.\"U sed\"', 9), setval('s.set', 5, false);";
+    let pair = Pair::start(source, "").await;
+    let asked = ["fresh", "U sed", "set", "fresh"].map(|name| Sequence::new("s", name));
+    let found = values(&pair.client, &asked).await.unwrap();
+    assert_eq!(
+        asked[..3].iter().map(|asked| found[asked]).collect::<Vec<_>>(),
+        [(1, false), (9, true), (5, false)]
+    );
+    assert!(values(&pair.client, &[]).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -301,7 +341,8 @@ async fn namespaces_keep_what_a_site_has() {
 }
 
 async fn rows_of(pair: &Pair, name: &str, overrides: &Overrides) -> Vec<MasterRows> {
-    master_rows(&pair.client, &series("hmi", name), overrides).await.expect("read the tables")
+    let series = series("hmi", name);
+    master_rows(&pair.client, std::slice::from_ref(&series), overrides).await.expect("read the tables")
 }
 
 #[tokio::test]

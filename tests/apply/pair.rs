@@ -185,6 +185,7 @@ async fn connect(server: &Server, cluster: &str) -> SiteDatabase {
         port: server.port(),
         user: OWNER.to_owned(),
         dbname: DATABASES[1].to_owned(),
+        ..DatabaseConfig::default()
     };
     SiteDatabase::connect(&config, cluster, "get_slony_logs").await.unwrap()
 }

@@ -200,9 +200,16 @@ impl Desk {
 
     /// Starts the service.
     pub(crate) fn follow(&self) -> Service {
+        self.follow_in(&[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn follow_in(&self, environment: &[(String, String)]) -> Service {
         let log = self.at("service.log");
         let file = fs::File::create(&log).unwrap();
-        let child = self.command(&["--follow"]).stderr(file).stdout(Stdio::null()).spawn().unwrap();
+        let mut command = self.command(&["--follow"]);
+        command.envs(environment.iter().cloned());
+        let child = command.stderr(file).stdout(Stdio::null()).spawn().unwrap();
         Service { child, log }
     }
 

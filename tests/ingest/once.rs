@@ -27,6 +27,19 @@ fn everything_is_applied_in_order_and_told_in_one_line() {
 }
 
 #[test]
+fn a_database_that_does_not_answer_is_asked_again_by_the_next_run() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let desk = Desk::new("");
+    desk.publish([8]);
+    desk.configure(&format!("pg_host=127.0.0.1\npg_port={}\n", silent.local_addr().unwrap().port()));
+    // Nothing that a person would have to mend.
+    desk.run().expect_says(1, "nobody answers");
+    desk.configure("");
+    desk.catches_up();
+    assert_eq!(desk.state(), Desk::all_up_to(8));
+}
+
+#[test]
 fn a_thousand_logs_and_overlapping_bundles() {
     let desk = Desk::new("");
     desk.publish(1..=1000);

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::desk::{Desk, server};
+use crate::support::Clock;
 
 #[test]
 fn it_follows_until_it_is_told_to_stop() {
@@ -164,4 +165,20 @@ fn a_hook_that_fails_or_is_not_there_changes_nothing() {
     let desk = Desk::new("on_error=/nowhere/hook\n");
     fs::write(desk.die_file(), "").unwrap();
     assert!(!desk.run().expect(3).said.contains("nobody is told"));
+}
+
+#[test]
+fn a_clock_that_is_set_meanwhile_changes_nothing() {
+    let desk = Desk::new("");
+    let clock = Clock::new();
+    desk.publish([8]);
+    let service = desk.follow_in(&clock.environment());
+    desk.wait_for_state(&service, &Desk::all_up_to(8));
+    for (counter, offset) in [(9, "-400d"), (10, "+400d"), (11, "-1s")] {
+        clock.set(offset);
+        desk.publish([counter]);
+        desk.wait_for_state(&service, &Desk::all_up_to(counter));
+    }
+    service.stop(Signal::TERM);
+    assert_eq!(desk.read("site_logs/nso/slony_counter.txt"), "11\n");
 }

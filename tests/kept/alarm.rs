@@ -107,3 +107,45 @@ fn an_archive_that_is_missing_is_told_and_not_jumped_over() {
     place.assert_logs("nso", &logs(9));
     assert_alarms(&place, &[]);
 }
+
+#[test]
+fn a_change_is_past_when_every_node_was_split_again() {
+    let nodes: [(&str, &[&str]); 4] =
+        [("nso", &["a.x"]), ("mps", &["a.x"]), ("kis", &["a.y"]), ("so", &["a.x"])];
+    let place = Place::new(&nodes, "");
+    place.archives(1..=5);
+    place.split(5);
+    let other = archive(3).replace("{n,3}", "{n,4}");
+    place.archive(3, &other);
+    // What a site has fetched, and acknowledged, nobody can take back.
+    fs::remove_file(place.at(&format!("site_logs/so/{}", log_name(3)))).unwrap();
+    for node in ["nso", "mps", "kis"] {
+        assert_alarms(&place, &[changed(3)]);
+        let said = place.run(&["resplit", node, "--from", "3", "--to", "3", "--dry-run"]);
+        assert!(said.contains(": 3 differs"), "{said}");
+        assert_alarms(&place, &[changed(3)]);
+        place.resplit(node, 1, 5);
+    }
+    assert_alarms(&place, &[]);
+    // It may change once more: back to what it was.
+    place.archive(3, &archive(3));
+    assert_alarms(&place, &[changed(3)]);
+    place.resplit("nso", 3, 3);
+    assert_alarms(&place, &[changed(3)]);
+}
+
+#[test]
+fn what_an_earlier_version_remembers_still_counts() {
+    let place = split_five();
+    let seen = place.read("work/split.seen");
+    // It did not note the event of an archive.
+    let earlier: String =
+        seen.lines().map(|line| line.split(' ').take(4).collect::<Vec<_>>().join(" ") + "\n").collect();
+    place.write("work/split.seen", &earlier);
+    assert_alarms(&place, &[]);
+    place.archive(3, &archive(3).replace("{n,3}", "{n,4}"));
+    assert_alarms(&place, &[changed(3)]);
+    place.archives(6..=6);
+    place.split(6);
+    assert_alarms(&place, &[changed(3)]);
+}

@@ -22,7 +22,8 @@ fn at_every_step(make: impl Fn() -> Place, args: &[&str], judge: impl Fn(&Place)
                 assert!(!is_log || is_whole, "{call} {step}: {name}");
             }
             place.run(args);
-            // What the killed one has left goes with the next tidying.
+            // What the killed one has left goes with a tidying when it is old.
+            place.age_hidden();
             place.run(&["tidy"]);
             judge(&place);
             assert_eq!(place.hidden(), Vec::<String>::new(), "{call} {step}");
@@ -45,6 +46,26 @@ fn a_resplit_that_was_killed_is_run_again() {
         assert_eq!(singles, [10, 11, 12], "the bundles were mended");
     });
     assert!(kills >= 10, "it was killed only {kills} times: this test shows nothing");
+}
+
+#[test]
+fn what_a_kill_left_goes_with_a_tidying_and_what_somebody_writes_stays() {
+    let place = damaged();
+    for directory in ["etc", "work", "site_logs/nso"] {
+        place.write(&format!("{directory}/.tmp-x"), "half");
+    }
+    std::fs::create_dir(place.at("work/.tmp-unpacked")).unwrap();
+    place.write("work/.tmp-unpacked/log", "half");
+    place.age_hidden();
+    // Others write here without the hold.
+    let at_work = ["etc/.tmp-y", "work/.tmp-y"];
+    for path in at_work {
+        place.write(path, "half");
+    }
+    place.run(&["tidy"]);
+    let mut left = place.hidden();
+    left.sort();
+    assert_eq!(left, at_work.map(|path| place.at(path).display().to_string()));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod support;
 
 mod alarm;
+mod bundled;
 mod ddl;
 mod empty;
 mod killed;
@@ -14,4 +15,6 @@ mod numbers;
 mod place;
 mod refusals;
 mod resplit;
+mod staged;
 mod text;
+mod trouble;

@@ -82,7 +82,8 @@ fn archives_that_are_not_ours_to_remove_are_told_with_what_to_do() {
     fs::write(house.at("triggers/nso.counter"), "2\n").unwrap();
     // Nobody's rights, because root may write everywhere.
     let manager = house.at("manager");
-    fs::copy(MANAGER, &manager).unwrap();
+    // By another process: a program that this one has open for writing, be it by a fork of another thread, does not start.
+    assert!(Command::new("cp").arg(MANAGER).arg(&manager).status().unwrap().success());
     let set = |path: &str, mode: u32| {
         fs::set_permissions(house.at(path), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     };

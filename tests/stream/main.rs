@@ -4,11 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod crash;
 mod grouped;
 mod moved;
 mod script;
 mod sets;
+mod takeover;
 mod tools;
 mod truncate;
 
@@ -20,8 +22,10 @@ use support::Cluster;
 const THIRD: &str = "third";
 
 /// The schemas of set 1; every subject writes to its own.
-const SUBJECTS: &[&str] =
-    &["truncate", "added", "dropped", "crash", "script", "literal", "routed", "held", "tools", "grouped"];
+const SUBJECTS: &[&str] = &[
+    "truncate", "added", "dropped", "crash", "script", "literal", "routed", "held", "tools", "grouped",
+    "backup",
+];
 
 const STANDARD_SHAPE: &str = "(recnum bigint primary key, t_rec timestamptz, quality int, note text)";
 

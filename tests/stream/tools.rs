@@ -15,10 +15,10 @@ use crate::{alone, change, cluster};
 /// Where Debian keeps it.
 const DUMP: &str = "/usr/share/doc/slony1-2-bin/examples/slony1_dump.sh";
 
-const SERIES: [&str; 2] = ["tools.a", "tools.b"];
+pub(crate) const SERIES: [&str; 2] = ["tools.a", "tools.b"];
 
 /// A site that `slony1_dump.sh` has set up: a database of its superuser, entered in the registry by hand.
-struct OldSite<'s> {
+pub(crate) struct OldSite<'s> {
     station: &'s Station<'s>,
     database: String,
 }
@@ -33,6 +33,11 @@ impl<'s> OldSite<'s> {
             format!("{}\t{}\n", station.at("site_logs/old").display(), station.at("etc/old.lst").display());
         fs::write(station.at("etc/slon_parser.cfg"), registry).expect("write a registry");
         station.start();
+        Self::dumped(station, name)
+    }
+
+    /// The database alone, for a node that is registered already and whose logs are being written.
+    pub(crate) fn dumped(station: &'s Station<'s>, name: &str) -> Self {
         let site = Self { station, database: format!("old_{name}") };
         let server = cluster().server();
         server.create_database(&site.database);
@@ -48,23 +53,23 @@ impl<'s> OldSite<'s> {
         cluster().server().query(&self.database, sql)
     }
 
-    fn counter(&self) -> u64 {
+    pub(crate) fn counter(&self) -> u64 {
         self.query("select at_counter from _jsoc.sl_archive_tracking").parse().expect("a counter")
     }
 
-    fn log(&self, counter: u64) -> PathBuf {
+    pub(crate) fn log(&self, counter: u64) -> PathBuf {
         self.station.at(&format!("site_logs/old/{}", log_name(counter)))
     }
 
     /// Feeds a file to psql, told to stop at the first error.
-    fn psql(&self, path: &Path) -> Output {
+    pub(crate) fn psql(&self, path: &Path) -> Output {
         let mut psql = cluster().server().psql(&self.database, "postgres");
         psql.args(["-v", "ON_ERROR_STOP=1", "-f"]).arg(path).output().expect("run psql")
     }
 
     /// Applies every log up to that of the original, and compares.
     #[track_caller]
-    fn assert_equal_by_psql(&self) {
+    pub(crate) fn assert_equal_by_psql(&self) {
         let original = self.await_logs();
         while self.counter() < original {
             let log = self.log(self.counter() + 1);
@@ -84,7 +89,7 @@ impl<'s> OldSite<'s> {
 
     /// Nobody writes: what the archiver has now, it had at the counter.
     #[track_caller]
-    fn compare(&self, counter: u64) {
+    pub(crate) fn compare(&self, counter: u64) {
         assert!(self.counter() >= counter, "{} < {counter}", self.counter());
         for series in SERIES {
             let there = cluster().server().query(ARCHIVER, &rows(series));
@@ -140,7 +145,7 @@ fn dump() -> String {
 }
 
 /// Everything that rows can do, in some archives.
-fn write() {
+pub(crate) fn write() {
     let cluster = cluster();
     cluster.origin(&(change("tools.a") + &change("tools.b") + &change("added.a")));
     cluster.sync();

@@ -1,12 +1,15 @@
 //! Requests that do not go well.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
 
-use crate::client::Client;
+use crate::client::{Client, Run};
 use crate::cluster;
 use crate::hand::{Hand, SQL};
 use crate::support::station::LIMIT;
-use crate::support::{Station, wait};
+use crate::support::{Clock, Station, wait};
 
 #[test]
 fn sql_that_fails_at_the_site_is_rolled_back_at_both_ends() {
@@ -83,6 +86,33 @@ fn a_dry_run_changes_nothing() {
     assert_eq!((station.tree(), client.names()), (tree, Vec::<String>::new()));
     client.configure(&format!("webdb_dir {}", client.at("nowhere").display()));
     client.subscribe("faults.a subscribe\n", &["--dry-run"]).is(1, "nowhere", &client);
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_no_end_of_a_request() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let (address, server) = (client.at("address"), cluster().server());
+    symlink(server.socket_dir(), &address).expect("make a link");
+    client.configure(&format!("pg_host {}", address.display()));
+    let mut hand = Hand::asked(&client, "subscription_series", "hand.a subscribe", &[]);
+    let name = hand.accept();
+    // From now on somebody listens there who never answers.
+    fs::remove_file(&address).expect("remove the link");
+    fs::create_dir(&address).expect("make a directory");
+    let silent = UnixListener::bind(address.join(format!(".s.PGSQL.{}", server.port()))).expect("listen");
+    let line = hand.sql("subscribe_series.sql", SQL.as_bytes());
+    hand.put("sqldone", &format!("cut 7\n{name}{line}hand.a\n"));
+    hand.end().is(1, "nobody answers", &client);
+    assert!(!hand.path("sqlapplied").exists(), "the data centre was told of a failure");
+    drop(silent);
+    fs::remove_dir_all(&address).expect("remove the directory");
+    symlink(server.socket_dir(), &address).expect("make a link");
+    let mut hand = hand.again(&[]);
+    let told = hand.done(&format!("success true\n{name}hand.a\n"));
+    assert!(told.contains("success true\n"), "{told}");
+    hand.end().is(0, "subscribed to hand.a", &client);
+    client.is_at_rest();
 }
 
 #[test]
@@ -237,7 +267,8 @@ fn a_running_ingester_is_waited_for() {
     wait::until("the die file", LIMIT, || client.die_file().exists().then_some(()));
     assert!(client.triggers().is_empty());
     drop(lock);
-    hand.end().is(0, "waiting for get_slony_logs", &client);
+    // Whether it has seen the lock held, and said so, is up to chance.
+    hand.end().is(0, "subscribed to faults.b", &client);
     client.is_at_rest();
 }
 
@@ -253,4 +284,29 @@ fn a_signal_leaves_the_request_open_and_ingestion_free() {
     station.start();
     client.go_on(&[]).is(0, "going on", &client);
     client.is_at_rest();
+}
+
+#[test]
+fn a_clock_that_is_set_meanwhile_changes_nothing() {
+    let station = Station::started(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let clock = Clock::new();
+    for (list, offsets) in [
+        ("faults.a subscribe\n", ["-400d", "-400d"]),
+        ("faults.b subscribe\n", ["+400d", "-1d"]),
+        ("faults.b unsubscribe\n", ["-3s", "+3s"]),
+    ] {
+        let path = client.list(list);
+        let mut command = client.command(&[path.to_str().expect("a plain path")]);
+        command.envs(clock.environment()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("run subscribe_series");
+        let mut turns = offsets.iter().cycle();
+        wait::until("its end", LIMIT, || {
+            clock.set(turns.next().expect("endless"));
+            child.try_wait().expect("wait")
+        });
+        Run::of(child.wait_with_output().expect("wait")).is(0, "", &client);
+        client.is_at_rest();
+    }
+    client.site.assert_equal(&station, &["faults.a"]);
 }

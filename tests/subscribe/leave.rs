@@ -21,7 +21,7 @@ fn tables_are_kept_or_dropped_as_the_site_says() {
     };
     let shown = told("the newest log is ", ":");
     assert!((newest..=station.caught_up()).contains(&shown), "{status}");
-    let behind = told(&format!("the newest log is {shown}: "), " logs behind\n");
+    let behind = told(&format!("the newest log is {shown}: "), " log");
     assert_eq!(behind, shown - client.site.counter(), "{status}");
     assert!(status.contains("request     none is open\n"), "{status}");
     assert!(status.contains("ingestion   nobody is at it\n"), "{status}");

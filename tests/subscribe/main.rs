@@ -4,6 +4,7 @@
 mod support;
 
 mod anew;
+mod behind;
 mod client;
 mod deployed;
 mod faults;

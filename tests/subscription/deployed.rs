@@ -9,6 +9,7 @@ use std::process::Command;
 
 use flate2::read::GzDecoder;
 
+use crate::feed::Feed;
 use crate::support::{Site, Station};
 use crate::tree::{assert_contents, contents, nothing};
 use crate::{change, cluster};
@@ -233,4 +234,50 @@ fn a_deployed_client_that_does_not_answer_is_told_so_without_done() {
     );
     assert!(!station.has("site_logs/nso.new") && !station.has("etc/nso.new.lst"));
     assert_eq!(station.read("etc/slon_parser.cfg"), "");
+}
+
+#[test]
+fn who_leaves_a_series_is_told_the_end_when_the_logs_with_its_rows_are_there() {
+    let feed = Feed::new(cluster());
+    let station = station(&(feed.setting() + "\nrescan=1"));
+    let site = Site::new(cluster(), "nso");
+    let done = || station.has("triggers/nso.subscribe_series.done");
+    ask(&station, "nso", "deployed.a subscribe\ndeployed.b subscribe");
+    let (names, sqldone) = fetch(&station, "nso", &station.at("unpacked"));
+    for name in &names {
+        site.apply(&station.at("unpacked").join(name));
+    }
+    let first = crate::tree::cut(&sqldone);
+    append(&station, "nso", "success true");
+    station.await_file("nso.subscribe_series.done");
+    // Rows of what it is about to leave, in archives that the splitter does not see yet.
+    change("deployed.b");
+    cluster().sync();
+    ask(&station, "nso", "deployed.b unsubscribe");
+    let (names, sqldone) = fetch(&station, "nso", &station.at("again"));
+    let second = crate::tree::cut(&sqldone);
+    assert!(second > first && station.counter().expect("a counter") <= first);
+    for name in &names {
+        site.apply(&station.at("again").join(name));
+    }
+    append(&station, "nso", "success true");
+    station.await_file("nso.subscribe_series.cleanup");
+    // A restart does not hurry it, and others are served.
+    station.stop();
+    station.start();
+    ask(&station, "other", "deployed.c subscribe");
+    station.await_file("other.subscribe_series.sqldone");
+    feed.until(&station, second - 1);
+    assert!(!done(), "a log with rows of the series is still to come");
+    feed.until(&station, second);
+    station.await_file("nso.subscribe_series.done");
+    site.apply_logs(&station);
+    assert!(site.counter() >= second);
+    site.execute("drop table deployed.b");
+    change("deployed.a");
+    change("deployed.b");
+    cluster().sync();
+    let original = cluster().original(&["deployed.a"]);
+    feed.until(&station, original.counter);
+    site.assert_is(&station, &original);
 }

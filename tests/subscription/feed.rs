@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::support::station::log_name;
-use crate::support::{Cluster, Station};
+use crate::support::station::{LIMIT, log_name};
+use crate::support::{Cluster, Station, wait};
 
 /// The directory; a station gets it by [`Feed::setting`].
 pub(crate) struct Feed {
@@ -33,8 +33,7 @@ impl Feed {
     pub(crate) fn until(&self, station: &Station<'_>, counter: u64) {
         let first = station.counter().expect("the splitter has begun") + 1;
         for counter in (first..=counter).filter(|counter| !self.path(*counter).exists()) {
-            let bytes = fs::read(self.from.join(log_name(counter))).expect("read an archive");
-            self.put(counter, &bytes);
+            self.put(counter, self.original(counter).as_bytes());
         }
         station.wait_for("the splitter", || station.counter().filter(|at| *at >= counter));
     }
@@ -51,10 +50,12 @@ impl Feed {
         self.to.join(log_name(counter))
     }
 
-    /// The archive as slon wrote it.
+    /// The archive as slon wrote it, as soon as it is named.
     #[track_caller]
     pub(crate) fn original(&self, counter: u64) -> String {
-        read(&self.from.join(log_name(counter)))
+        let path = self.from.join(log_name(counter));
+        wait::until("slon to name the archive", LIMIT, || path.exists().then_some(()));
+        read(&path)
     }
 }
 

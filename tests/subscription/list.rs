@@ -21,7 +21,10 @@ fn stage(station: &Station<'_>, node: &str) -> Option<String> {
 #[test]
 fn every_stage_is_shown() {
     let station = Station::started(cluster(), "settle=600");
-    assert_eq!(printed(&station, &["list"]), "node  stage  series  last log  age  acked  behind  note\n");
+    assert_eq!(
+        printed(&station, &["list"]),
+        "node  stage  series  last log  age  acked  ago  behind  lag  disk  note\n"
+    );
     let site = Site::new(cluster(), "nso");
     site.ask(&station, "aia.lev1 subscribe");
     site.await_sql(&station);
@@ -31,7 +34,7 @@ fn every_stage_is_shown() {
     let last = station.caught_up();
     let rows = printed(&station, &["list"]);
     let row: Vec<&str> = rows.lines().nth(1).expect("a row").split_whitespace().collect();
-    assert_eq!((row[0], row[1], row[2], &row[6..]), ("nso", "idle", "1", ["-", "-"].as_slice()), "{rows}");
+    assert_eq!((row[0], row[1], row[2], &row[6..10]), ("nso", "idle", "1", ["-"; 4].as_slice()), "{rows}");
     assert!(row[3].parse::<u64>().expect("a counter") >= last, "{rows}");
 
     fs::write(station.at("triggers/so.subscription_series.tgr"), "node so\nhalf a req")
@@ -68,7 +71,7 @@ fn splitting_once_does_what_the_daemon_does() {
     let at = station.counter().expect("a counter");
     let until = at + 1;
     let said = printed(&station, &["split", "--until", &until.to_string()]);
-    assert_eq!(said, format!("1 archives split, up to {until}\n"));
+    assert_eq!(said, format!("1 archive split, up to {until}\n"));
     printed(&station, &["split"]);
     assert!(station.counter().expect("a counter") >= last);
     // What others have written since is split by the daemon.

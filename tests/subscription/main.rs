@@ -16,6 +16,7 @@ mod flow;
 mod hostile;
 mod life;
 mod list;
+mod lost;
 mod numbers;
 mod outcomes;
 mod packing;
@@ -45,6 +46,7 @@ const SUBJECTS: &[&str] = &[
     "hostile",
     "life",
     "numbers",
+    "lost",
 ];
 
 /// Series that take seconds to dump where a station says `dump_rate=300000`.

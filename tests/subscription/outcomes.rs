@@ -1,12 +1,16 @@
 //! The four ends of a request (new or known site, success true or false), each with everything that must lie there.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::feed::Feed;
 use crate::support::{Site, Station};
 use crate::tree::{Contents, assert_contents, contents, cut, logs, node, nothing};
 use crate::{change, cluster};
 
-/// A data centre whose splitter goes as far as the test lets it, and one site.
+/// A data centre whose splitter goes as far as the test lets it, and one site. One at a time: both change the same series, and
+/// what a sequence has come to is read when the rows are compared.
 struct Case {
+    _turn: MutexGuard<'static, ()>,
     station: Station<'static>,
     site: Site<'static>,
     feed: Feed,
@@ -14,9 +18,11 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let feed = Feed::new(cluster());
         let station = Station::started(cluster(), &feed.setting());
-        Self { station, site: Site::new(cluster(), "nso"), feed }
+        Self { _turn: turn, station, site: Site::new(cluster(), "nso"), feed }
     }
 
     /// Changes all series, and lets the splitter see that; returns the counter then.

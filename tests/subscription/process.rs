@@ -43,6 +43,22 @@ fn it_ends_well_in_the_middle_of_a_dump() {
 }
 
 #[test]
+fn it_says_that_another_has_the_hold_and_ends_all_the_same() {
+    let station = Station::new(cluster(), "");
+    let hold = fs::File::create(station.at("work/hold.lock")).expect("make the file of the hold");
+    hold.lock().expect("take the hold");
+    station.start_unready();
+    let said = station.wait_for("the daemon to say what it waits for", || {
+        Some(station.said()).filter(|said| said.contains("another process has the lock: it is waited for"))
+    });
+    assert!(said.contains(&std::process::id().to_string()), "who has it: {said}");
+    station.stop();
+    drop(hold);
+    station.start();
+    Site::new(cluster(), "nso").subscribe(&station, "aia.lev1 subscribe");
+}
+
+#[test]
 fn a_bad_configuration_is_refused_with_all_its_faults() {
     let station = Station::new(cluster(), "");
     station.configure("pgport=1\nrescan=0\ndump_jobs=many\nsettle");

@@ -1,7 +1,7 @@
 //! A newer request of a node takes the place of the open one, in each stage before `.sqlapplied`.
 
 use crate::support::slony::ARCHIVER;
-use crate::support::{Site, Station};
+use crate::support::{Site, Station, wait};
 use crate::tree::{assert_contents, contents, cut, nothing, without_logs};
 use crate::{change, cluster};
 
@@ -48,6 +48,43 @@ fn a_request_is_superseded_during_its_dump() {
     let names = station.names();
     let triggers: Vec<_> = names.iter().filter(|name| name.starts_with("triggers/")).collect();
     assert_eq!(triggers, ["triggers/rejected/"], "nothing of the first request lies there");
+}
+
+#[test]
+fn a_request_that_comes_while_the_one_before_it_is_taken_is_served() {
+    let station = Station::started(cluster(), "");
+    station.stop();
+    let path = station.at("triggers/nso.subscription_series.tgr");
+    // The rename that takes it is done, and its caller does not know yet.
+    station.start_failing("inject=rename:delay_exit=2000000", &[&path]);
+    station.wait_for("the daemon to start", || station.has("work/subscription_manager.lock").then_some(()));
+    let site = Site::new(cluster(), "nso");
+    site.ask(&station, "supersede.a subscribe");
+    station.wait_for("the taking", || {
+        (!path.exists() && station.has("triggers/.nso.subscription_series.tgr.claim")).then_some(())
+    });
+    site.ask(&station, "supersede.b subscribe");
+    station.wait_for("the answer to the second", || {
+        let sqldone = std::fs::read_to_string(station.at("triggers/nso.subscription_series.sqldone")).ok()?;
+        sqldone.ends_with("\nsupersede.b\n").then_some(())
+    });
+}
+
+#[test]
+fn a_request_lies_where_its_subscriber_sees_it_while_the_hold_is_waited_for() {
+    let station = Station::started(cluster(), "");
+    let hold =
+        std::fs::File::options().write(true).open(station.at("work/hold.lock")).expect("open the hold");
+    hold.lock().expect("take the hold");
+    let site = Site::new(cluster(), "nso");
+    site.ask(&station, "supersede.a subscribe");
+    station.wait_for("the stage", || station.said().contains("stage=\"requested\"").then_some(()));
+    let path = station.at("triggers/nso.subscription_series.tgr");
+    // Many times what it takes to take it.
+    let taken = wait::within(std::time::Duration::from_millis(700), || (!path.exists()).then_some(()));
+    assert!(taken.is_none(), "nothing is seen of it");
+    drop(hold);
+    assert!(site.await_sql(&station).ends_with("\nsupersede.a\n"));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 #
 #   deps.sh build   a C compiler and a Rust toolchain: enough for `make build`
 #   deps.sh fuzz    these, a C++ compiler and cargo-fuzz: what `make fuzz` runs
-#   deps.sh         those of `build`, PostgreSQL, Slony-I, OpenSSH and strace: what the tests and the demo run
+#   deps.sh         those of `build`, PostgreSQL, Slony-I, OpenSSH, strace, libfaketime, Chromium, a parser of Prometheus's
+#                   format, and what the packages are tested with:
+#                   what the tests and the demo run
 #
 # Programs are looked for where tests/support/programs.rs looks. Nothing that is installed is changed.
 set -euo pipefail
@@ -70,6 +72,24 @@ if [ "${1:-all}" = all ] && ! has strace; then
     packages+=(strace)
 fi
 
+# The tests set the clock of the daemon.
+if [ "${1:-all}" = all ] && ! compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; then
+    missing+=(libfaketime)
+    packages+=(faketime)
+fi
+
+# The status page is looked at in a real browser. Ubuntu has it as a snap alone: there it is to be installed by hand.
+if [ "${1:-all}" = all ] && ! { has chromedriver && { has chromium || has google-chrome; }; }; then
+    missing+=("Chromium and its driver")
+    packages+=(chromium chromium-driver)
+fi
+
+# ...and its numbers are read by the parser of Prometheus's Python client.
+if [ "${1:-all}" = all ] && ! /usr/bin/python3 -c 'import prometheus_client.parser' 2>/dev/null; then
+    missing+=("the Python client of Prometheus")
+    packages+=(python3-prometheus-client)
+fi
+
 # The site's tools use ssh, and the tests start an sshd of their own for them.
 has_sshd() { has sshd || [ -x /usr/sbin/sshd ]; }
 
@@ -80,6 +100,27 @@ if [ "${1:-all}" = all ] && ! { has_sshd && has ssh && has ssh-keygen; }; then
     if ! has_sshd; then
         sshd=missing
         packages+=(openssh-server)
+    fi
+fi
+
+# The package's unit is judged by systemd-analyze, its account made by systemd-sysusers, its pages read by man. In a container the
+# package starts nothing.
+if [ "${1:-all}" = all ]; then
+    if ! { has systemd-analyze && has systemd-sysusers && has systemd-tmpfiles; }; then
+        missing+=(systemd)
+        packages+=(systemd)
+    fi
+    if ! { has man && has groff; }; then
+        missing+=(man)
+        packages+=(man-db groff-base)
+    fi
+    if ! { has dpkg-deb && has nsenter && has unshare && has setpriv; }; then
+        missing+=("dpkg and util-linux")
+        packages+=(dpkg util-linux mount)
+    fi
+    if ! { has col && has strip; }; then
+        missing+=("col and strip")
+        packages+=(bsdextrautils binutils)
     fi
 fi
 

@@ -182,10 +182,13 @@ impl Home {
 
     /// Asks a daemon to stop, by SIGTERM, and waits for its end.
     pub fn stop(&self, name: &str) -> Option<ExitStatus> {
+        self.end_by(name, "TERM")
+    }
+
+    /// Asks a daemon to stop by a signal, and waits for its end.
+    pub fn end_by(&self, name: &str, signal: &str) -> Option<ExitStatus> {
         let mut child = self.take(name)?;
-        let mut kill = Command::new("sh");
-        kill.args(["-c", "kill -s TERM \"$1\"", "sh", &child.id().to_string()]).stderr(Stdio::null());
-        kill.status().expect("run kill");
+        send(signal, child.id());
         Some(self.bury(name, &mut child))
     }
 
@@ -237,6 +240,13 @@ impl Home {
     fn log(&self, name: &str) -> PathBuf {
         self.path.join(format!("{name}.log"))
     }
+}
+
+/// Sends a signal to one process.
+pub fn send(signal: &str, process: u32) {
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &process.to_string()]).stderr(Stdio::null());
+    kill.status().expect("run kill");
 }
 
 impl Drop for Home {

@@ -9,9 +9,11 @@
     reason = "every test binary compiles this module for itself and uses a part of it"
 )]
 
+pub mod clock;
 pub mod compare;
 pub mod home;
 pub mod log_row;
+pub mod pen;
 pub mod postgres;
 pub mod programs;
 pub mod series;
@@ -23,6 +25,7 @@ pub mod station;
 pub mod wait;
 pub mod writer;
 
+pub use clock::Clock;
 pub use compare::Comparison;
 pub use postgres::Server;
 pub use site::Site;

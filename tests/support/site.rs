@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use super::postgres::{expect_success, feed};
 use super::slony::{Original, rows};
 use super::station::log_name;
 use super::{Cluster, Server, Station};
+
+/// Logs that one psql applies.
+const TOGETHER: usize = 20;
 
 /// The role that applies everything at a site.
 pub const OWNER: &str = "slony";
@@ -47,22 +49,30 @@ impl<'c> Site<'c> {
 
     /// Feeds a file to plain psql, as deployed sites do: no option that would make it stop at errors.
     pub fn psql_file(&self, path: &Path) -> Output {
+        self.psql_files(&[path.to_owned()])
+    }
+
+    fn psql_files(&self, paths: &[PathBuf]) -> Output {
         let mut psql = self.server.psql(&self.database, OWNER);
         // The file may be readable for this user only; psql is run by it too.
-        psql.arg("-f").arg(path).output().expect("run psql")
+        for path in paths {
+            psql.arg("-f").arg(path);
+        }
+        psql.output().expect("run psql")
     }
 
     /// Applies a file; it must succeed.
     #[track_caller]
     pub fn apply(&self, path: &Path) {
-        let output = self.psql_file(path);
+        self.apply_all(&[path.to_owned()]);
+    }
+
+    /// Applies files one after the other; each must succeed.
+    #[track_caller]
+    fn apply_all(&self, paths: &[PathBuf]) {
+        let output = self.psql_files(paths);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && !said.contains("ERROR:"),
-            "{}: {}\n{said}",
-            path.display(),
-            output.status
-        );
+        assert!(output.status.success() && !said.contains("ERROR:"), "{paths:?}: {}\n{said}", output.status);
     }
 
     /// A request: the lines `node`, the given ones and `end`.
@@ -140,15 +150,15 @@ impl<'c> Site<'c> {
     #[track_caller]
     pub fn apply_logs_until(&self, station: &Station<'_>, last: u64) -> u64 {
         let mut counter = self.counter();
-        while counter < last {
-            let path = self.log(station, counter + 1);
-            if !path.exists() {
-                break;
+        loop {
+            let next = (counter + 1..=last).take(TOGETHER).map(|counter| self.log(station, counter));
+            let paths: Vec<_> = next.take_while(|path| path.exists()).collect();
+            if paths.is_empty() {
+                return counter;
             }
-            self.apply(&path);
-            counter += 1;
+            self.apply_all(&paths);
+            counter += paths.len() as u64;
         }
-        counter
     }
 
     /// Everything that is committed at the origin now is split and applied; then the series must equal the original.
@@ -184,9 +194,7 @@ impl<'c> Site<'c> {
     /// Runs SQL at the site, as the role that applies everything.
     #[track_caller]
     pub fn execute(&self, sql: &str) {
-        let mut psql = self.server.psql(&self.database, OWNER);
-        psql.args(["-q", "-v", "ON_ERROR_STOP=1"]);
-        expect_success(sql, &feed(psql, sql));
+        self.server.execute_as(&self.database, OWNER, sql);
     }
 
     /// Runs a query at the site.

@@ -1,6 +1,7 @@
 //! What slonik does to a cluster: its nodes, its sets, scripts at will.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::postgres::{expect_success, feed};
 use super::series;
@@ -69,6 +70,14 @@ impl Cluster {
         ));
     }
 
+    /// As [`Cluster::execute_script`], for a cluster whose servers may be away: whether slonik was content.
+    pub fn try_script(&self, sql: &str) -> bool {
+        let file = self.script_file(sql);
+        let script = format!("execute script (filename = '{}', event node = 1);", file.display());
+        let (slonik, script) = self.slonik_command(&[], &script);
+        feed(slonik, &script).status.success()
+    }
+
     /// A file with the SQL that slonik can read.
     fn script_file(&self, sql: &str) -> PathBuf {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
@@ -80,6 +89,12 @@ impl Cluster {
 
     #[track_caller]
     fn run_slonik(&self, args: &[&str], script: &str) {
+        let (slonik, script) = self.slonik_command(args, script);
+        expect_success(&script, &feed(slonik, &script));
+    }
+
+    /// slonik, and the script with what has to stand before it.
+    fn slonik_command(&self, args: &[&str], script: &str) -> (Command, String) {
         let mut slonik = self.server.home().command("slonik");
         slonik.args(args);
         let mut preamble = format!("cluster name = {CLUSTER};\n");
@@ -87,8 +102,7 @@ impl Cluster {
             let conninfo = self.conninfo(member.database);
             preamble += &format!("node {} admin conninfo = '{conninfo}';\n", member.id);
         }
-        let script = format!("{preamble}{script}\n");
-        expect_success(&script, &feed(slonik, &script));
+        (slonik, format!("{preamble}{script}\n"))
     }
 
     pub(super) fn create_nodes(&self) {

@@ -73,7 +73,11 @@ impl Cluster {
     /// DRMS master tables (`drms_*`) are left out, as they are in the deployment: sites get them by other means. Generated
     /// columns exist at the archiver only, and identity columns are `BY DEFAULT` there: Slony-I demands both.
     pub fn start(schema_sql: &str, seed_sql: &str, schemas: &[&str]) -> Self {
-        let server = Server::start();
+        Self::on(Server::start(), schema_sql, seed_sql, schemas)
+    }
+
+    /// The same on a server that runs already.
+    pub fn on(server: Server, schema_sql: &str, seed_sql: &str, schemas: &[&str]) -> Self {
         let archives = server.home().directory("archives");
         for database in [ORIGIN, ARCHIVER] {
             server.create_database(database);
@@ -169,12 +173,19 @@ impl Cluster {
     /// Starts the slon of a node, with further arguments.
     pub fn start_slon(&self, database: &str, further: &[&str]) {
         let archives = self.archives.to_str().expect("a temporary directory has a plain name");
+        let archive = if database == ARCHIVER { &["-a", archives][..] } else { &[] };
+        self.start_slon_with(database, &[archive, further].concat());
+    }
+
+    /// Starts the slon of the log-shipping node as an operator does who has forgotten `-a`.
+    pub fn start_slon_without_archives(&self) {
+        self.start_slon_with(ARCHIVER, &[]);
+    }
+
+    fn start_slon_with(&self, database: &str, further: &[&str]) {
         let conninfo = self.conninfo(database);
         // A SYNC each 100 ms if there is something to replicate, one each second if not.
         let mut args = vec!["-s", "100", "-t", "1000"];
-        if database == ARCHIVER {
-            args.extend(["-a", archives]);
-        }
         args.extend(further);
         args.extend([CLUSTER, &conninfo]);
         self.server.home().start(&slon(database), "slon", &args);

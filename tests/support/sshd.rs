@@ -164,6 +164,15 @@ impl Sshd {
         format!("ssh -F {}", self.home.path().join("ssh_config").display())
     }
 
+    /// scp of the system to a path there, with so many kilobits a second; it is still to be started.
+    pub fn scp(&self, file: &Path, to: &Path, limit: u32) -> Command {
+        let mut scp = Command::new(programs::find("scp"));
+        scp.arg("-q").arg("-F").arg(self.home.path().join("ssh_config"));
+        scp.args(["-P", &self.port.to_string(), "-l", &limit.to_string()]);
+        scp.arg(file).arg(format!("{}:{}", self.host(), to.display()));
+        scp
+    }
+
     /// The same with a key that the server does not know.
     pub fn ssh_cmd_with_wrong_key(&self) -> String {
         let key = self.home.path().join("wrong_key");
@@ -298,7 +307,8 @@ fn keygen(path: &Path) {
     fs::set_permissions(path.with_extension("pub"), fs::Permissions::from_mode(0o644)).expect("chmod a key");
 }
 
-fn free_port() -> u16 {
+/// A TCP port of the loopback that nobody has at the moment.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a port");
     listener.local_addr().expect("it has an address").port()
 }

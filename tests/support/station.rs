@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Cluster, wait};
 
 /// How long the daemon may take for one step. Most take milliseconds; the machine may be busy.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(180);
 
 /// Files of more bytes are not looked into.
 const LARGEST: u64 = 1 << 28;
@@ -45,10 +45,11 @@ impl<'c> Station<'c> {
     pub fn configure(&self, settings: &str) {
         let server = self.cluster.server();
         let at = self.directory.display();
+        // Stations share slon's directory, and one that bundles there does so for all.
         let usual = format!(
             "triggerdir={at}/triggers\nsubscribers_dir={at}/site_logs\nparser_config={at}/etc/slon_parser.cfg\n\
              tables_dir={at}/etc\nwork_dir={at}/work\nlog_dir={at}/log\narchive_dir={}\npg_host={}\npg_port={}\n\
-             pg_user=postgres\npg_dbname=archiver\nlog_level=debug\n",
+             pg_user=postgres\npg_dbname=archiver\nlog_level=debug\nbundle_after=0\n",
             self.cluster.archive_dir().display(),
             server.socket_dir().display(),
             server.port()
@@ -57,7 +58,10 @@ impl<'c> Station<'c> {
         let given: Vec<String> = settings.lines().map(key).collect();
         let kept = usual.lines().filter(|line| !given.contains(&key(line)));
         let text: String = kept.chain(settings.lines()).map(|line| format!("{line}\n")).collect();
-        fs::write(self.directory.join("manager.cfg"), text).expect("write the configuration");
+        let path = self.directory.join("manager.cfg");
+        fs::write(&path, text).expect("write the configuration");
+        // Whatever the umask of the caller: what others can change is refused.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
     }
 
     /// The same with a daemon that runs.
@@ -82,6 +86,16 @@ impl<'c> Station<'c> {
         home.start_as_caller(&self.name, Path::new(MANAGER), &["--config", config, "run"]);
     }
 
+    /// Starts the daemon with further variables in its environment. Does not wait: it may be dead at once.
+    pub fn start_with(&self, environment: &[(String, String)]) {
+        let mut args: Vec<String> =
+            environment.iter().map(|(variable, value)| format!("{variable}={value}")).collect();
+        let config = self.directory.join("manager.cfg").display().to_string();
+        args.extend([MANAGER.to_owned(), "--config".to_owned(), config, "run".to_owned()]);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.cluster.server().home().start_as_caller(&self.name, &super::programs::find("env"), &args);
+    }
+
     /// The daemon's process, as its lock file names it.
     pub fn process(&self) -> u32 {
         self.read("work/subscription_manager.lock").trim().parse().expect("a process number")
@@ -98,14 +112,47 @@ impl<'c> Station<'c> {
     /// Starts the daemon under strace, which kills it at the fsync of this number (of one of its threads). Does not wait:
     /// it may be dead at once.
     pub fn start_to_die(&self, fsync: u32) {
-        let strace = super::programs::find("strace");
         let inject = format!("inject=fsync:signal=SIGKILL:when={fsync}");
+        self.start_traced(&["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", &inject]);
+    }
+
+    /// Starts the daemon under strace, which makes system calls fail as `inject` says, until [`Station::lift`]; only those
+    /// on these very paths, if any are given. Does not wait.
+    pub fn start_failing(&self, inject: &str, paths: &[&Path]) {
+        let call = inject.trim_start_matches("inject=").split(':').next().unwrap_or_default();
+        let trace = format!("trace={call}");
+        let mut args = vec!["-D", "-I2", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", inject];
+        for path in paths {
+            args.extend(["-P", path.to_str().expect("a plain path")]);
+        }
+        self.start_traced(&args);
+    }
+
+    /// Ends what [`Station::start_failing`] began: the daemon goes on by itself.
+    pub fn lift(&self) {
+        let tracer = || -> u32 {
+            let status =
+                fs::read_to_string(format!("/proc/{}/status", self.process())).expect("the daemon runs");
+            let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+            line.and_then(|pid| pid.trim().parse().ok()).expect("a process number")
+        };
+        super::home::send("TERM", tracer());
+        wait::until("strace to let go", LIMIT, || (tracer() == 0).then_some(()));
+    }
+
+    /// Starts the daemon under strace with these arguments.
+    pub fn start_traced(&self, args: &[&str]) {
+        self.start_by("strace", args);
+    }
+
+    /// Starts the daemon by another program with these arguments, which becomes it or runs it.
+    pub fn start_by(&self, program: &str, args: &[&str]) {
+        let program = super::programs::find(program);
         let config = self.directory.join("manager.cfg");
         let config = config.to_str().expect("a plain path");
-        let args = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", &inject];
         let manager = [MANAGER, "--config", config, "run"];
-        let args: Vec<&str> = args.into_iter().chain(manager).collect();
-        self.cluster.server().home().start_as_caller(&self.name, &strace, &args);
+        let args: Vec<&str> = args.iter().copied().chain(manager).collect();
+        self.cluster.server().home().start_as_caller(&self.name, &program, &args);
     }
 
     /// SIGTERM; the daemon must end well.

@@ -3,8 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a probe rests before it is asked again.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long a probe rests before it is asked again: at first...
+const SHORTEST: Duration = Duration::from_millis(20);
+
+/// ...and when it was asked for long. Many start a program for each answer, and leave the machine no time for what they wait for.
+const LONGEST: Duration = Duration::from_millis(100);
 
 /// Asks `probe` until it answers, and returns the answer.
 ///
@@ -24,6 +27,6 @@ pub fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Optio
         if answer.is_some() || start.elapsed() >= limit {
             return answer;
         }
-        thread::sleep(PAUSE);
+        thread::sleep((start.elapsed() / 8).clamp(SHORTEST, LONGEST));
     }
 }

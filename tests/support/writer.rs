@@ -1,19 +1,15 @@
 //! Someone who never stops writing at the origin while a test goes on.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
+use super::pen::Pen;
 use super::series::{HOSTILE, quote_literal};
 use super::slony::{Cluster, ORIGIN};
 
 /// Rows that the writer adds have higher keys: it leaves the seed of a test alone, but for a few of its first rows.
 const FIRST_KEY: u64 = 1_000_000;
-
-/// psql says this when it has done all that it was told so far.
-const MARKER: &str = "so far";
 
 /// A thread that inserts, updates and deletes in many small transactions until it is stopped or dropped.
 pub struct Writer {
@@ -74,51 +70,9 @@ impl Drop for Writer {
 fn write(mut pen: Pen, author: &mut Author, rest: &str, stop: &AtomicBool, rows: &AtomicU64) {
     while !stop.load(Ordering::SeqCst) {
         let (statements, sql) = author.transaction();
-        pen.run(&(sql + rest));
+        let sql = sql + rest;
+        pen.run(&sql).unwrap_or_else(|words| panic!("the writer's psql has ended: {words}\n{sql}"));
         rows.fetch_add(statements, Ordering::SeqCst);
-    }
-    pen.finish();
-}
-
-/// One psql for all transactions: a process for each would make a slow writer.
-struct Pen {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Pen {
-    fn start(mut psql: Command) -> Self {
-        psql.args(["-q", "-At", "-v", "ON_ERROR_STOP=1"]);
-        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = psql.spawn().expect("start psql");
-        let stdin = child.stdin.take().expect("stdin is a pipe");
-        let stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
-        Self { child, stdin, stdout }
-    }
-
-    /// Runs a transaction to its end; panics with psql's words if it fails.
-    fn run(&mut self, sql: &str) {
-        let text = format!("{sql}\n\\echo {MARKER}\n");
-        // A psql that has ended cannot be written to, but can say why.
-        let written = self.stdin.write_all(text.as_bytes());
-        let mut line = String::new();
-        while written.is_ok() && self.stdout.read_line(&mut line).is_ok_and(|count| count > 0) {
-            if line.trim_end() == MARKER {
-                return;
-            }
-            line.clear();
-        }
-        let mut words = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            let _ = stderr.read_to_string(&mut words);
-        }
-        panic!("the writer's psql has ended: {words}\n{sql}");
-    }
-
-    fn finish(mut self) {
-        drop(self.stdin);
-        self.child.wait().expect("wait for psql");
     }
 }
 

@@ -1,0 +1,73 @@
+//! The database behind the daemon's address is another one: nothing is split by its counters, and no cut is taken there.
+
+use crate::support::slony::ARCHIVER;
+use crate::support::{Site, Station};
+use crate::{THIRD, alone, cluster, row};
+
+/// The daemon in front of that database, with a request that asks for SQL; it says this, and neither splits nor answers. In front of the
+/// right one again it does both.
+#[track_caller]
+fn check(database: &str, counter: u64, said: &str) {
+    let cluster = cluster();
+    let station = Station::started(cluster, "rescan=1");
+    let (nso, mps) = (Site::new(cluster, "nso"), Site::new(cluster, "mps"));
+    nso.subscribe(&station, "live.a subscribe");
+    nso.assert_equal(&station, &["live.a"]);
+    station.caught_up();
+    station.stop();
+    let before = station.counter();
+    cluster.server().execute(database, &format!("update _jsoc.sl_archive_counter set ac_num = {counter}"));
+    station.configure(&format!("rescan=1\npg_dbname={database}"));
+    station.start_unready();
+    mps.ask(&station, "live.b subscribe");
+    nso.ask(&station, "live.b subscribe");
+    station.wait_for("the splitter to complain", || station.said().contains(said).then_some(()));
+    // Both requests were tried there: each says so once, besides the splitter.
+    let tried = |node: &str| {
+        let of_node = |line: &&str| line.contains(&format!("node={node}")) && line.contains(said);
+        station.said().lines().any(|line| of_node(&line)).then_some(())
+    };
+    station.wait_for("the request of nso", || tried("nso"));
+    station.wait_for("the request of mps", || tried("mps"));
+    assert_eq!(station.counter(), before);
+    for node in ["nso", "mps"] {
+        assert!(!station.has(&format!("triggers/{node}.subscription_series.sqldone")));
+        assert!(!station.has(&format!("site_logs/{node}.new")));
+    }
+    assert!(!station.has("work/holes"));
+    station.stop();
+    station.configure("rescan=1");
+    station.start();
+    for site in [&nso, &mps] {
+        let answer = site.await_sql(&station);
+        assert!(answer.starts_with("cut "), "{answer}");
+        site.apply_sql(&station);
+        assert!(site.answer(&station, true).starts_with("success true\n"));
+    }
+    cluster.origin(&row("live", "after the swap"));
+    nso.assert_equal(&station, &["live.a", "live.b"]);
+    mps.assert_equal(&station, &["live.b"]);
+}
+
+#[test]
+fn a_database_that_went_back_gives_no_cut() {
+    let _turn = alone();
+    // A copy of the log-shipping node as it was once.
+    let server = cluster().server();
+    server.create_database("went_back");
+    let at = format!("-h {} -p {} -U postgres", server.socket_dir().display(), server.port());
+    let copy = format!("pg_dump {at} {ARCHIVER} | psql {at} -q -v ON_ERROR_STOP=1 went_back >/dev/null");
+    let status = server.home().command("sh").args(["-c", &copy]).status().expect("run sh");
+    assert!(status.success(), "{copy}: {status}");
+    // Slony-I knows its tables by numbers that a copy by pg_dump does not keep.
+    let numbers =
+        "update _jsoc.sl_table set tab_reloid = format('%I.%I', tab_nspname, tab_relname)::regclass";
+    server.execute("went_back", numbers);
+    check("went_back", 1, "time went back there");
+}
+
+#[test]
+fn a_database_of_another_slony_node_gives_no_cut() {
+    let _turn = alone();
+    check(THIRD, 1_000_000, "this database is Slony node 3, but archives of Slony node 2 were split");
+}
