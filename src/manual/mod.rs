@@ -31,13 +31,22 @@ fn command(program: Program) -> Command {
     }
 }
 
+fn name(program: Program) -> &'static str {
+    match program {
+        Program::SubscriptionManager => "subscription_manager",
+        Program::SubscribeSeries => "subscribe_series",
+        Program::GetSlonyLogs => "get_slony_logs",
+    }
+}
+
 fn completion(shell: clap_complete::Shell, program: Program) -> String {
     let whole = command(program);
     // Anew, because it would propose what is hidden.
     let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
-    let mut command = Command::new("").version("").args(whole.get_arguments().cloned()).subcommands(shown);
+    let name = name(program);
+    let mut command = Command::new(name).version("").args(whole.get_arguments().cloned()).subcommands(shown);
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut command, whole.get_name(), &mut text);
+    clap_complete::generate(shell, &mut command, name, &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 

@@ -85,6 +85,25 @@ pub(crate) fn the_shell_completes(machine: &Machine) {
     assert!(proposed("get_slony_logs", 1).contains("--follow"));
     for program in ["subscription_manager", "subscribe_series", "get_slony_logs"] {
         machine.run(&format!("bash -n /usr/share/bash-completion/completions/{program}"));
-        machine.run(&format!("ls /usr/share/zsh/vendor-completions/_{program} /usr/share/fish/vendor_completions.d/{program}.fish"));
+        machine.run(&format!("zsh -n /usr/share/zsh/vendor-completions/_{program}"));
+        machine.run(&format!("fish --no-execute /usr/share/fish/vendor_completions.d/{program}.fish"));
     }
+    // fish tells what it would propose.
+    let proposed = |words: &str| machine.run(&format!("fish -c 'complete -C\"{words}\"'"));
+    let commands = proposed("subscription_manager ");
+    assert!(
+        commands.contains("\nresplit\tSplit archives again") && !commands.contains("generate"),
+        "{commands}"
+    );
+    assert!(proposed("get_slony_logs --").contains("--follow\t"));
+    // zsh does so on a terminal only: there it is typed.
+    let typed = |words: &str| {
+        machine.run(&format!(
+            "printf 'autoload -Uz compinit; compinit -u -D\\n{words}\\nexit\\n' | TERM=dumb script -qec 'zsh -f -i' /dev/null"
+        ))
+    };
+    let said = typed("subscription_manager resp\\t --he\\t");
+    assert!(said.contains("Split archives again for one node"), "{said}");
+    let said = typed("get_slony_logs --vers\\t");
+    assert!(said.contains(concat!("get_slony_logs ", env!("CARGO_PKG_VERSION"))), "{said}");
 }

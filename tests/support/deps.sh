@@ -103,8 +103,8 @@ if [ "${1:-all}" = all ] && ! { has_sshd && has ssh && has ssh-keygen; }; then
     fi
 fi
 
-# The package's unit is judged by systemd-analyze, its account made by systemd-sysusers, its pages read by man. In a container the
-# package starts nothing.
+# The package's unit is judged by systemd-analyze, its account made by systemd-sysusers, its pages read by man, its completions
+# tried by each shell. In a container the package starts nothing.
 if [ "${1:-all}" = all ]; then
     if ! { has systemd-analyze && has systemd-sysusers && has systemd-tmpfiles; }; then
         missing+=(systemd)
@@ -113,6 +113,10 @@ if [ "${1:-all}" = all ]; then
     if ! { has man && has groff; }; then
         missing+=(man)
         packages+=(man-db groff-base)
+    fi
+    if ! { has zsh && has fish && has script; }; then
+        missing+=("zsh, fish and script")
+        packages+=(zsh fish bsdutils)
     fi
     if ! { has dpkg-deb && has nsenter && has unshare && has setpriv; }; then
         missing+=("dpkg and util-linux")
