@@ -20,6 +20,7 @@ mod journal;
 
 /// A change of the file system, with the names that it is about.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(debug_assertions), expect(dead_code, reason = "nothing is named where nothing dies"))]
 pub(crate) enum Change<'p> {
     /// A file that is not there is made.
     Create(&'p Path),
