@@ -61,9 +61,15 @@ impl Registry {
         Ok(Self { source: bytes.to_owned(), lines, by_name })
     }
 
-    /// The file as it was read, before any change of this value: an operator may have written another since.
+    /// The file as it was read or is written meanwhile, before any change of this value that follows: an operator may have written
+    /// another since.
     pub fn source(&self) -> &[u8] {
         &self.source
+    }
+
+    /// What it says is in the file now, and what it says next is written in place of that.
+    pub fn settle(&mut self) {
+        self.source = self.write();
     }
 
     /// Writes the file.

@@ -20,6 +20,8 @@ pub(crate) struct Offline {
     /// The place before it.
     pub(crate) place: fn() -> Place,
     pub(crate) args: &'static [&'static str],
+    /// Its exit status when it ends well.
+    pub(crate) status: i32,
     /// What is expected of the place beyond being as in the undisturbed run.
     pub(crate) right: fn(&Place),
     /// The same at any time, also between a death and the next start.
@@ -42,6 +44,7 @@ impl Offline {
         Self {
             place,
             args,
+            status: 0,
             right,
             always: |_| (),
             beside: |_| (),
@@ -74,7 +77,7 @@ impl Scenario for Offline {
             let mut command = Command::new(words.remove(0));
             command.args(words).arg(place.at("manager.cfg")).args(self.args);
             let output = command.env_clear().envs(deaths.environment()).output().unwrap();
-            if output.status.success() {
+            if output.status.code() == Some(self.status) {
                 return (self.beside)(place);
             }
             let said = || String::from_utf8_lossy(&output.stderr).into_owned();
@@ -122,6 +125,10 @@ fn told(trail: &[u8]) -> String {
     let lines = trail.split(|byte| *byte == b'\n').filter_map(|line| {
         let mut line: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
         line.retain(|key, _| !["key", "at"].contains(&key.as_str()));
+        // After a death there is less of it left to be taken away.
+        if line.get("event")? == "fix" {
+            line.remove("reason");
+        }
         serde_json::to_string(&line).ok()
     });
     lines.collect::<std::collections::BTreeSet<String>>().into_iter().collect::<Vec<_>>().join("\n")
@@ -275,7 +282,7 @@ fn untidy() -> Place {
 }
 
 /// Sets when a file was written, by a clock that stands still: bundles hold it.
-fn age(path: &Path, days: u64) {
+pub(crate) fn age(path: &Path, days: u64) {
     static NOW: OnceLock<SystemTime> = OnceLock::new();
     let now = *NOW.get_or_init(SystemTime::now);
     let file = File::options().write(true).open(path).unwrap();

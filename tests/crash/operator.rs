@@ -208,3 +208,41 @@ fn a_node_is_removed() {
     };
     walk("remove", Extent::Sample(12), &Offline::new(answered, &["remove", "nso"], right));
 }
+
+/// What belongs to nobody: of requests of two nodes that are not open any more, of a fence, of a node that is gone, and of one that
+/// wrote and was killed.
+fn strewn() -> Place {
+    let place = two();
+    let at = place.at("").display().to_string();
+    let mut registry = place.read("etc/slon_parser.cfg");
+    for node in ["nso", "mps"] {
+        registry += &format!("{at}site_logs/{node}.new\t{at}etc/{node}.new.lst\n");
+        place.write(&format!("etc/{node}.new.lst"), "a.x\na.y\n");
+        std::fs::create_dir(place.at(&format!("site_logs/{node}.new"))).unwrap();
+        place.write(&format!("site_logs/{node}.new/{}", log_name(3)), &crate::text::log(3, &["a.x", "a.y"]));
+    }
+    place.write("etc/slon_parser.cfg", &registry);
+    std::fs::create_dir(place.at("site_logs/nso.held")).unwrap();
+    place.write(&format!("site_logs/nso.held/{}", log_name(4)), &crate::text::log(4, &["a.x"]));
+    place.write("etc/kis.stopped", "before 2\n");
+    place.write("triggers/.tmp-half", "of an answer");
+    crate::offline::age(&place.at("triggers/.tmp-half"), 2);
+    place
+}
+
+#[test]
+fn what_belongs_to_nobody_is_taken_away() {
+    let right = |place: &Place| {
+        assert_has_all(place, "nso", 4);
+        assert_has_all(place, "mps", 3);
+        let names: Vec<_> = place.tree().into_keys().collect();
+        let is_strewn = |name: &&String| [".new", ".held", "kis"].iter().any(|part| name.contains(part));
+        assert_eq!(names.iter().filter(is_strewn).count(), 0, "{names:?}");
+        let registry = place.read("etc/slon_parser.cfg");
+        assert!(registry.lines().count() == 2 && !registry.contains(".new"), "{registry}");
+        assert!(!place.at("triggers/.tmp-half").exists());
+    };
+    // The database is away: that stays to be said.
+    let fixed = Offline { status: 1, ..Offline::new(strewn, &["check", "--fix"], right) };
+    walk("check --fix", Extent::Sample(16), &fixed);
+}

@@ -7,6 +7,7 @@ use super::registry::{leftovers, stale};
 use crate::config::Config;
 use crate::model::{Node, Step};
 use crate::protocol::Registry;
+use crate::subscription::decide::write_registry;
 
 /// One thing that is put right.
 pub(super) struct Fix {
@@ -62,7 +63,8 @@ fn new(config: &Config, node: &NodeFacts, registry: &mut Registry) -> Option<Fix
     let mut steps = Vec::new();
     if let Some(entry) = &node.new_entry {
         registry.remove(&entry.directory);
-        steps.push(Step::Write { path: config.paths.registry.clone(), bytes: registry.write() });
+        steps.push(write_registry(&config.paths, registry));
+        registry.settle();
     }
     steps.push(Step::RemoveDirectory(node.site.new_directory.clone()));
     steps.push(Step::Remove(node.site.new_list.clone()));

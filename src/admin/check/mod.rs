@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
+use crate::ground;
 use crate::protocol::Event;
 use finding::{Finding, Findings, Severity};
 use observe::{Facts, observe};
@@ -81,6 +82,9 @@ fn decide(config: &Config, facts: &Facts, cluster: &Result<cluster::Cluster>, fo
 /// Puts right what can be; returns what that is.
 async fn fix(config: &Config, really: bool) -> Result<Vec<String>> {
     let _hold = Lock::wait(&config.paths.hold()).await?;
+    if really {
+        ground::put_on_disk(&config.paths)?;
+    }
     let mut said = Vec::new();
     for fix in fix::plan(config, &observe(config)?) {
         if really {
