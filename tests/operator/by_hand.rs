@@ -10,7 +10,7 @@ use crate::support::station::{LIMIT, MANAGER, log_name};
 use crate::support::{programs, wait};
 
 /// Three nodes that stand in different ways, all at archive 4.
-fn three() -> Place {
+pub(crate) fn three() -> Place {
     let place = Place::new(&[("nso", &["a.x", "a.y"]), ("mps", &["a.x"]), ("kis", &["a.z"])], "");
     place.archives(1..=4);
     place.split(4);
@@ -30,7 +30,7 @@ fn three() -> Place {
 }
 
 /// A file was written so many seconds ago. Ages are told in minutes: give whole ones, so that a test has one for itself.
-fn written(place: &Place, path: &str, seconds: u64) {
+pub(crate) fn written(place: &Place, path: &str, seconds: u64) {
     let file = File::options().write(true).open(place.at(path)).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
 }

@@ -17,6 +17,7 @@ mod by_hand;
 mod documented;
 mod progress;
 mod screen;
+mod session;
 
 use std::sync::OnceLock;
 
