@@ -20,15 +20,21 @@ fn a_request_is_told_from_its_begin_to_its_end_as_the_trail_has_it() {
     station.start();
     let site = Site::new(super::cluster(), "nso");
     site.subscribe(&station, "request one\nseen.a subscribe");
-    site.ask(&station, "request two\nseen.b subscribe");
+    site.ask(&station, "request never\nseen.b subscribe");
     site.await_sql(&station);
+    // Its subscriber asks anew instead of answering.
+    site.ask(&station, "request two\nseen.b subscribe");
+    station.wait_for("the SQL of the newer", || {
+        let path = station.at("triggers/nso.subscription_series.sqldone");
+        fs::read_to_string(path).ok()?.contains("request two\n").then_some(())
+    });
     assert!(site.answer_with(&station, "request two\nsuccess false\n").starts_with("success false\n"));
     site.ask(&station, "seen.nothing subscribe");
     assert!(site.await_sql(&station).starts_with("failure "));
     fs::remove_file(station.at("triggers/nso.subscription_series.sqldone")).expect("remove .sqldone");
-    hear(&station, 8);
+    hear(&station, 11);
     station.drop_file("nso.subscription_series.tgr", "this is no request\nend\n");
-    let told = hear(&station, 9);
+    let told = hear(&station, 12);
     let expected = [
         "request_received",
         "sql_ready",
@@ -37,10 +43,16 @@ fn a_request_is_told_from_its_begin_to_its_end_as_the_trail_has_it() {
         "sql_ready",
         "rolled_back",
         "request_received",
+        "sql_ready",
+        "rolled_back",
+        "request_received",
         "failed",
         "failed",
     ];
     assert_eq!(words(&told), expected.map(|hook| (hook, "nso")));
+    let ends: Vec<_> =
+        told.iter().filter(|object| object["hook"] == "rolled_back").map(|it| &it["event"]).collect();
+    assert_eq!(ends, ["superseded", "rolled_back"]);
     let lines = trail(&station);
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for ((object, mut line), hook) in told.into_iter().zip(lines).zip(expected) {
@@ -54,12 +66,12 @@ fn a_request_is_told_from_its_begin_to_its_end_as_the_trail_has_it() {
     station.stop();
     station.configure(&format!("rescan=1\n{}", hooked(&station, &["finished", "started"])));
     station.start();
-    assert_eq!(words(&hear(&station, 10))[9..], [("started", "-")]);
+    assert_eq!(words(&hear(&station, 13))[12..], [("started", "-")]);
     site.ask(&station, "seen.b subscribe");
     site.await_sql(&station);
     site.apply_sql(&station);
     site.answer(&station, true);
-    assert_eq!(words(&hear(&station, 11))[10..], [("finished", "nso")]);
+    assert_eq!(words(&hear(&station, 14))[13..], [("finished", "nso")]);
     site.assert_equal(&station, &["seen.a", "seen.b"]);
 }
 
