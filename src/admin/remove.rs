@@ -181,7 +181,7 @@ impl Belongings {
             disk::give_back(&taken.claim, &taken.path)?;
         }
         for request in &self.requests {
-            set_aside(&config.paths, request, REASON)?;
+            set_aside(&config.paths, request, |_| true, REASON)?;
         }
         disk::act(&steps(&self.first))?;
         disk::remove_all(&self.site.directory, &self.logs)?;

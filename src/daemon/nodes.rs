@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::Event;
 use super::arrivals::{Arrivals, Wholeness};
 use crate::access::Denial;
-use crate::disk;
+use crate::disk::{self, Identity};
 use crate::error::{Consequence, Error, Result};
 use crate::model::Node;
 use crate::paths::shown;
@@ -196,17 +196,19 @@ impl Nodes {
             let path = paths.triggerdir.join(&name);
             match self.denial(&text, &path) {
                 None => {}
-                Some(Denial::Unknown(reason)) => {
+                Some((Denial::Unknown(reason), _)) => {
                     unknown.get_or_insert(reason);
                     continue;
                 }
-                Some(Denial::Stranger(_)) if may_be_set_aside == 0 => {
+                Some((Denial::Stranger(_), _)) if may_be_set_aside == 0 => {
                     wait = Some(Duration::ZERO);
                     continue;
                 }
-                Some(Denial::Stranger(reason)) => {
+                Some((Denial::Stranger(reason), judged)) => {
                     may_be_set_aside -= 1;
-                    note(&path, set_aside(&paths, &path, &reason));
+                    // Its owner counts, not whether it is written on.
+                    let is_it = |there: Identity| there.is_of_one_file(&judged);
+                    note(&path, set_aside(&paths, &path, is_it, &reason));
                     continue;
                 }
             }
@@ -217,7 +219,7 @@ impl Nodes {
                 Some(Err(node)) => {
                     may_be_set_aside -= 1;
                     let shown: String = node.chars().take(80).flat_map(char::escape_debug).collect();
-                    note(&path, set_aside(&paths, &path, &format!("`{shown}` is no node name")));
+                    note(&path, set_aside(&paths, &path, |_| true, &format!("`{shown}` is no node name")));
                 }
                 Some(Ok(file)) => {
                     let lying = found.entry(file.node.clone()).or_default();
@@ -276,19 +278,22 @@ impl Nodes {
 
     /// Why a file is not of the one who alone may write it, as far as that can be told. It goes before anything is made of it: what
     /// is open of the node, and its answers, are not touched.
-    fn denial(&self, name: &str, path: &Path) -> Option<Denial> {
+    fn denial(&self, name: &str, path: &Path) -> Option<(Denial, Identity)> {
         let access = &self.service.access;
         if access.is_open() {
             return None;
         }
-        access.may_write(&writer(name)?, disk::owner(path)?).err()
+        let writer = writer(name)?;
+        let (owner, judged) = disk::owner_and_state(path)?;
+        access.may_write(&writer, owner).err().map(|denial| (denial, judged))
     }
 
     /// A request that is whole, or how long to wait for it.
     fn arrival(&mut self, file: &TriggerFile, path: &Path) -> Result<Option<Result<WholeRequest, Duration>>> {
+        let judged = disk::state(path);
         let dropped = match disk::read_dropped(path) {
             Err(Error::Refused(reason)) => {
-                return reject_unread(&self.service, file, path, &reason).map(|()| None);
+                return reject_unread(&self.service, file, path, judged, &reason).map(|()| None);
             }
             dropped => dropped?,
         };

@@ -19,11 +19,18 @@ const DROPPED_BYTES: u64 = 4 * 1024 * 1024;
 pub struct Identity {
     device: u64,
     inode: u64,
+    owner: u32,
     bytes: u64,
     modified: (i64, i64),
 }
 
 impl Identity {
+    /// Whether both are states of one file, which its owner may have written on meanwhile. The number of a file that is gone may be
+    /// another's at once.
+    pub fn is_of_one_file(&self, other: &Self) -> bool {
+        (self.device, self.inode, self.owner) == (other.device, other.inode, other.owner)
+    }
+
     /// Whether it was written so long before `now` that another change would show. Clocks of file systems tick in
     /// milliseconds, some in seconds.
     pub fn is_past(&self, now: std::time::SystemTime) -> bool {
@@ -103,6 +110,12 @@ pub fn open(path: &Path) -> Result<Option<File>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.map(Some).context("open", path),
     }
+}
+
+/// Whose whatever has this name is, no link followed, and which state of which file that is; `None` if nothing has it.
+pub fn owner_and_state(path: &Path) -> Option<(u32, Identity)> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.uid(), identity(&metadata)))
 }
 
 /// Whose a file is, and when it was written last (seconds, nanoseconds), whatever it is; `None` if it is gone.
@@ -254,12 +267,12 @@ pub fn read_dropped(path: &Path) -> Result<Option<Dropped>> {
     Ok(Some(Dropped { bytes, identity, modified, owner: metadata.uid(), group: metadata.gid() }))
 }
 
-/// Takes a file that was read in this state from the one who dropped it, by giving it the hidden name `claim` in the
-/// same directory. `false` if another is there by now, or none: that one stays and is looked at later.
-pub fn take(path: &Path, claim: &Path, identity: Identity) -> Result<bool> {
+/// Takes a file that was looked at from the one who dropped it, by giving it the name `claim`, by which nobody else looks for it.
+/// `false` if another is there by now, as `is_it` says of its state, or none: that one stays and is looked at later.
+pub fn take(path: &Path, claim: &Path, is_it: impl FnOnce(Identity) -> bool) -> Result<bool> {
     super::rename(path, claim)?;
     match fs::symlink_metadata(claim) {
-        Ok(metadata) if self::identity(&metadata) == identity => Ok(true),
+        Ok(metadata) if is_it(identity(&metadata)) => Ok(true),
         Ok(_) => give_back(claim, path).map(|()| false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).context("examine", claim),
@@ -289,6 +302,7 @@ fn identity(metadata: &fs::Metadata) -> Identity {
     Identity {
         device: metadata.dev(),
         inode: metadata.ino(),
+        owner: metadata.uid(),
         bytes: metadata.size(),
         modified: (metadata.mtime(), metadata.mtime_nsec()),
     }

@@ -34,7 +34,7 @@ pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
         return Ok(());
     }
     // Taken first: in a directory in which it cannot be taken nothing is begun.
-    let taken = match disk::take(&path, &claim, whole.identity) {
+    let taken = match disk::take(&path, &claim, |there| there == whole.identity) {
         // It may have the hidden name already, by which nobody looks for it, and that not be on disk.
         Err(error) if disk::exists(&claim) => disk::give_back(&claim, &path).and(Err(error)),
         taken => taken,

@@ -27,7 +27,13 @@ pub(super) async fn take_outcome(
     };
     match decide::verdict(outcome, &ground.request(open)?, decide::limit(open.site, cut)) {
         Verdict::Another => {
-            return refuse::set_aside(paths, &said, "it speaks of another request than the open one");
+            // The right word may have taken its place since it was read.
+            let read = disk::read_dropped(&said).ok().flatten();
+            let Some(read) = read.filter(|read| Outcome::parse(&read.bytes).as_ref() == Some(outcome)) else {
+                return Ok(());
+            };
+            let reason = "it speaks of another request than the open one";
+            return refuse::set_aside(paths, &said, |there| there == read.identity, reason);
         }
         Verdict::Finish => write_cleanup(worker, ground, open, None)?,
         // Deployed clients take any `.done` for success; where they claim success it must not come.
@@ -96,7 +102,7 @@ pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<bool> {
         Ok(done) => done,
         Err(reason) => {
             let reason = format!("the manager did not write this: {reason}");
-            return refuse::set_aside(&paths, &path, &reason).map(|()| true);
+            return refuse::set_aside(&paths, &path, |_| true, &reason).map(|()| true);
         }
     };
     let (success, name) = (done.failure.is_none(), node.clone());
@@ -125,7 +131,7 @@ pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<bool> {
         }
         End::Foreign => {
             let reason = "it belongs to no open request of this dialect";
-            refuse::set_aside(&service.config.paths, &path, reason)?;
+            refuse::set_aside(&service.config.paths, &path, |_| true, reason)?;
         }
     }
     Ok(true)

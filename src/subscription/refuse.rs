@@ -8,7 +8,7 @@ use super::decide::{begin_again, forget_ready, forget_sql, roll_back, taken_back
 use super::lost::{lost, make_again};
 use super::service::Service;
 use super::worker::Worker;
-use crate::disk;
+use crate::disk::{self, Identity};
 use crate::error::Result;
 use crate::model::{Node, SeriesList, Step};
 use crate::paths::{Paths, shown};
@@ -115,20 +115,30 @@ pub(super) fn answer_stray(
     service.answer(node, &paths.trigger(node, Stem::Document, Kind::Done), done.write().as_bytes())
 }
 
-/// Refuses a request whose file is not even opened.
-pub fn reject_unread(service: &Service, file: &TriggerFile, path: &Path, reason: &str) -> Result<()> {
+/// Refuses a request whose file is not even opened, in the state in which it was looked at.
+pub fn reject_unread(
+    service: &Service,
+    file: &TriggerFile,
+    path: &Path,
+    judged: Option<Identity>,
+    reason: &str,
+) -> Result<()> {
     let paths = &service.config.paths;
+    let Some(judged) = judged else { return Ok(()) };
     // An open request goes on: whatever this is, it is not its subscriber's next one.
     if !disk::exists(&paths.site(&file.node, None).open_request) {
         answer(service, &file.node, file.stem, None, reason)?;
     }
-    set_aside(paths, path, reason)
+    set_aside(paths, path, |there| there == judged, reason)
 }
 
 /// Moves a file that cannot be used to `rejected/`, with the reason beside it. Whatever it is, it is not opened. An older
-/// one of this name makes room.
-pub fn set_aside(paths: &Paths, path: &Path, reason: &str) -> Result<()> {
-    let Some(name) = path.file_name() else { return Ok(()) };
+/// one of this name makes room. What has the name by now, and is not what the reason is about, as `is_it` says, stays: its
+/// subscriber would wait for an answer for ever.
+pub fn set_aside(paths: &Paths, path: &Path, is_it: impl Fn(Identity) -> bool, reason: &str) -> Result<()> {
+    let Some(name) = path.file_name().filter(|_| disk::state(path).is_some_and(&is_it)) else {
+        return Ok(());
+    };
     tracing::warn!(path = shown(path), reason, "set aside");
     let node = name.to_str().and_then(|name| TriggerFile::parse(name)?.ok()).map(|file| file.node);
     audit::tell_of_file(paths, path, node.as_ref(), reason)?;
@@ -138,8 +148,12 @@ pub fn set_aside(paths: &Paths, path: &Path, reason: &str) -> Result<()> {
         tracing::debug!(error = error.chain(), "the older one stays");
         name = free_name(paths, &name);
     }
-    disk::rename(path, &paths.rejected().join(&name))?;
-    write_reason(paths, &name, reason)
+    // The line of the trail had to reach the disk: time enough for the next request to take the place of this file.
+    if disk::take(path, &paths.rejected().join(&name), is_it)? {
+        write_reason(paths, &name, reason)
+    } else {
+        Ok(())
+    }
 }
 
 /// A name in `rejected/` that nothing has: the beginning of this one, and a number.

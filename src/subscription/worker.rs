@@ -172,7 +172,8 @@ impl Worker {
             if kind == Kind::SqlApplied && stem == Stem::Document && seen.open.is_none() {
                 refuse::answer_stray(&self.service, &self.node, ground.list(), reason)?;
             }
-            refuse::set_aside(paths, &paths.trigger(&self.node, stem, kind), reason)?;
+            // Whatever has the name: it means nothing here.
+            refuse::set_aside(paths, &paths.trigger(&self.node, stem, kind), |_| true, reason)?;
         }
         Ok(())
     }

@@ -215,3 +215,35 @@ fn start_with_own_users(station: &crate::support::Station<'_>, etc: &std::path::
     station.start_by("unshare", &[unshare, &["sh", "-c", script, "sh", etc]].concat());
     station.wait_for("the daemon to start", || station.counter().map(drop));
 }
+
+#[test]
+fn a_request_that_comes_while_a_strangers_file_is_set_aside_is_served() {
+    let station = station(&rule("nso", &me(), "*.*"), "");
+    // The trail tells of a file before it is set aside; that takes seconds here.
+    let trail = station.at("work/audit.jsonl");
+    station.start_failing("inject=fsync:delay_enter=3000000:when=1", &[&trail]);
+    station.wait_for("the daemon to start", || station.counter().map(drop));
+    put_what_does_not_count(&station);
+    let is_told = || fs::read_to_string(&trail).ok()?.contains("\"event\":\"set_aside\"").then_some(());
+    station.wait_for("the line of the trail", is_told);
+    let site = Site::new(cluster(), "nso");
+    site.ask(&station, "hmi.m subscribe");
+    let sqldone = station.at("triggers/nso.subscription_series.sqldone");
+    station.wait_for("the answer", || fs::read_to_string(&sqldone).ok()?.starts_with("cut ").then_some(()));
+    assert!(!station.has(&format!("triggers/rejected/{TGR}")), "it was set aside in the other's place");
+    site.apply_sql(&station);
+    assert!(site.answer(&station, true).starts_with("success true\n"));
+}
+
+/// A stranger's file under the name of a request. Where files of another user cannot be made it is a link, which does not count
+/// either.
+fn put_what_does_not_count(station: &crate::support::Station<'_>) {
+    let hidden = station.at("etc/.strange");
+    if id(&["-u"]) == "0" {
+        fs::write(&hidden, "node nso\nhmi.m subscribe\nend\n").expect("write");
+        std::os::unix::fs::chown(&hidden, Some(65_534), None).expect("chown");
+    } else {
+        symlink("/etc/passwd", &hidden).expect("symlink");
+    }
+    fs::rename(&hidden, station.at(&format!("triggers/{TGR}"))).expect("rename");
+}
