@@ -9,7 +9,7 @@ use super::lost::{lost, make_again};
 use super::refuse;
 use super::worker::{WholeRequest, Worker};
 use crate::disk::{self, Dropped, Lock, Readers};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ground::Ground;
 use crate::model::{Node, Step};
 use crate::protocol::{
@@ -25,10 +25,12 @@ pub(super) async fn claim(worker: &Worker, whole: WholeRequest) -> Result<()> {
     // Waited for while the request lies where its subscriber sees it: one of which nothing is to be seen for a minute counts as lost.
     let hold = service.hold().await?;
     // Gone or changed since it was found whole: the next look finds what is there now.
-    let Some(dropped) = disk::read_dropped(&path)?.filter(|dropped| dropped.identity == whole.identity)
-    else {
-        return Ok(());
+    let found = match disk::read_dropped(&path) {
+        // What cannot be read is not the request that was: nothing is said of the open one.
+        Err(Error::Refused(_)) => None,
+        found => found?,
     };
+    let Some(dropped) = found.filter(|dropped| dropped.identity == whole.identity) else { return Ok(()) };
     // Whatever was seen before: what counts is whose file is taken. The next look sets it aside.
     if service.access.may_speak(node, dropped.owner).is_err() {
         return Ok(());

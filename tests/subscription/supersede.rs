@@ -150,3 +150,35 @@ fn a_request_does_not_overtake_the_answer_to_the_one_before() {
     assert_eq!(site.answer(&station, true), "success true\nsupersede.a\nsupersede.b\n");
     site.assert_equal(&station, &["supersede.a", "supersede.b"]);
 }
+
+#[test]
+fn what_takes_the_place_of_a_request_while_the_hold_is_waited_for_ends_no_open_one() {
+    let station = Station::started(cluster(), "");
+    station.stop();
+    // Who looks at the drop directory tells of what is set aside, and that takes seconds here: meanwhile a request is taken.
+    let trail = station.at("work/audit.jsonl");
+    station.start_failing("inject=fsync:delay_enter=3000000:when=1", &[&trail]);
+    let site = Site::new(cluster(), "nso");
+    site.ask(&station, "supersede.a subscribe");
+    let sqldone = site.await_sql(&station);
+    let hold =
+        std::fs::File::options().write(true).open(station.at("work/hold.lock")).expect("open the hold");
+    hold.lock().expect("take the hold");
+    site.ask(&station, "supersede.b subscribe");
+    let waits = || (station.said().matches("stage=\"requested\"").count() == 2).then_some(());
+    station.wait_for("the stage", waits);
+    station.drop_file("a b.subscription_series.tgr", "");
+    station.wait_for("the line of the trail", || {
+        station.read("work/audit.jsonl").contains("is no node name").then_some(())
+    });
+    let (name, hidden) = ("nso.subscription_series.tgr", station.at("triggers/.link"));
+    std::os::unix::fs::symlink("/etc/passwd", &hidden).expect("symlink");
+    std::fs::rename(hidden, station.at(&format!("triggers/{name}"))).expect("rename");
+    drop(hold);
+    let reason = format!("triggers/rejected/{name}.reason");
+    station.wait_for(&reason, || station.has(&reason).then_some(()));
+    assert_eq!(station.read(&reason), "a symbolic link is not read\n");
+    assert_eq!(station.read("triggers/nso.subscription_series.sqldone"), sqldone);
+    site.apply_sql(&station);
+    assert!(site.answer(&station, true).starts_with("success true\n"));
+}
