@@ -156,7 +156,14 @@ fn check(
     let request = read(node, &open.text)?;
     if open.site == Site::New {
         decide::admit(node, open.stem, &ground.registry)?;
-        if disk::names(&ground.site.directory).is_ok_and(|names| !names.is_empty()) {
+        let directory = &ground.site.directory;
+        if disk::exists(directory) && disk::real_directory(directory).is_err() {
+            // No directory can be made there when the site has applied its SQL, and a link is not followed.
+            return Err(format!(
+                "the data centre has a link or a file where the directory of {node} is to be: its operator must remove that"
+            ));
+        }
+        if disk::names(directory).is_ok_and(|names| !names.is_empty()) {
             return Err(format!(
                 "the data centre has a directory of {node} with files in it, but no such site: its operator must remove one of them"
             ));

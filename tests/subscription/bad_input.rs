@@ -180,3 +180,30 @@ fn strays_are_set_aside_with_the_reason() {
     assert_eq!(triggers(&station), ["triggers/nso.subscription_series.done"]);
     assert_eq!(untouched(&station), before);
 }
+
+#[test]
+fn a_new_site_is_refused_while_its_directory_is_something_else() {
+    let (station, site) = with_a_site("");
+    let (directory, bad) = (station.at("site_logs/bad"), Site::new(cluster(), "bad"));
+    let makes: [(&str, Make); 3] = [
+        ("a link to a directory", |path| {
+            let elsewhere = path.with_file_name("elsewhere");
+            fs::create_dir(&elsewhere).expect("mkdir");
+            std::os::unix::fs::symlink(elsewhere, path).expect("symlink");
+        }),
+        ("a link to nothing", |path| std::os::unix::fs::symlink("nothing", path).expect("symlink")),
+        ("a file", |path| fs::write(path, "").expect("write")),
+    ];
+    let reason = "the data centre has a link or a file where the directory of bad is to be: its operator must remove that";
+    for (what, make) in makes {
+        make(&directory);
+        bad.ask(&station, "aia.lev1 subscribe");
+        assert_eq!(refusal(&station, what), reason, "{what}");
+        fs::remove_file(&directory).expect("remove it");
+    }
+    // An empty one is as good as none.
+    fs::create_dir(&directory).expect("mkdir");
+    bad.subscribe(&station, "aia.lev1 subscribe");
+    bad.assert_equal(&station, &["aia.lev1"]);
+    site.assert_equal(&station, &["aia.lev1"]);
+}
