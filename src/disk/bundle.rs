@@ -4,7 +4,7 @@
 //! every single in it is still the file that was packed. Memory stays flat: everything is streamed.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -233,7 +233,7 @@ pub(super) fn members(path: &Path, visit: &mut Visit<'_>) -> Result<()> {
 type Reader = tar::Archive<GzDecoder<BufReader<File>>>;
 
 fn reader(path: &Path) -> Result<Reader> {
-    let file = fs::File::open(path).context("open", path)?;
+    let file = open_plain(path)?.ok_or_else(|| io::ErrorKind::NotFound.into()).context("open", path)?;
     Ok(tar::Archive::new(GzDecoder::new(BufReader::with_capacity(PIECE, file))))
 }
 
@@ -277,6 +277,7 @@ fn broken(path: &Path, what: &str) -> Error {
 mod tests {
     use super::*;
     use crate::model::Counter;
+    use std::fs;
 
     fn counter(value: u64) -> Counter {
         Counter::parse(&value.to_string()).unwrap()

@@ -131,13 +131,16 @@ pub(super) fn open_plain(path: &Path) -> Result<Option<File>> {
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(not_plain(path));
+        }
         opened => opened.context("open", path)?,
     };
-    if file.metadata().context("examine", path)?.is_file() {
-        Ok(Some(file))
-    } else {
-        Err(Error::Stopped(format!("`{}` is no plain file: take it away", crate::paths::shown(path))))
-    }
+    if file.metadata().context("examine", path)?.is_file() { Ok(Some(file)) } else { Err(not_plain(path)) }
+}
+
+fn not_plain(path: &Path) -> Error {
+    Error::Stopped(format!("`{}` is no plain file: take it away", crate::paths::shown(path)))
 }
 
 /// Whether a failure is one of the disk itself.

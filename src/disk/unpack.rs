@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::bundle::members;
-use super::observe::{self, Identity};
+use super::observe::{self, Identity, open_plain};
 use super::{change, names, open};
 use crate::error::{Context, Result};
 use crate::model::{ArchiveName, BundleName};
@@ -39,7 +39,8 @@ impl Archives {
 
     /// Opens an archive; `None` if it is neither there nor in a bundle. A single goes before its bundle.
     pub fn open(&mut self, name: ArchiveName) -> Result<Option<File>> {
-        if let Some(file) = open(&self.directory.join(name.to_string()))? {
+        // In a directory of a site anything may lie: a pipe would be waited for, under the hold.
+        if let Some(file) = open_plain(&self.directory.join(name.to_string()))? {
             return Ok(Some(file));
         }
         let holds = |bundle: &BundleName| bundle.contains(name.counter);

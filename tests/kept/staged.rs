@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use crate::place::Place;
@@ -71,4 +72,37 @@ fn a_link_in_the_place_of_a_log_is_not_bundled() {
     // The other node is no worse off.
     assert_eq!(place.reachable("site_logs/mps").len(), 12);
     assert!(place.at("site_logs/mps/slony_logs_1-3.tar.gz").exists());
+}
+
+#[test]
+fn a_pipe_or_a_link_in_the_place_of_a_log_or_a_bundle_keeps_nobody_waiting() {
+    let place = Place::new(&[("nso", &["a.x"])], "bundle_after=3\n");
+    place.archives(1..=8);
+    place.split(8);
+    place.run(&["tidy"]);
+    let names = ["slony_logs_1-3.tar.gz".to_owned(), log_name(8)];
+    let makes: [fn(&Path); 2] = [
+        |path| {
+            let kind = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, path, kind, 0o644.into(), 0).unwrap();
+        },
+        |path| std::os::unix::fs::symlink(path.with_file_name("away"), path).unwrap(),
+    ];
+    for name in &names {
+        let (path, away) = (place.at(&format!("site_logs/nso/{name}")), place.at("site_logs/nso/away"));
+        for make in makes {
+            fs::rename(&path, &away).unwrap();
+            make(&path);
+            let mut command = Command::new("timeout");
+            command.arg("60").arg(MANAGER).arg("--config").arg(place.at("manager.cfg"));
+            let output =
+                command.args(["resplit", "nso", "--from", "1", "--to", "8", "--dry-run"]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+            let expected = format!("`{}` is no plain file: take it away", path.display());
+            assert!(said.contains(&expected), "{name}: {said}");
+            fs::rename(&away, &path).unwrap();
+        }
+    }
+    place.run(&["resplit", "nso", "--from", "1", "--to", "8", "--dry-run"]);
 }
