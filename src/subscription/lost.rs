@@ -44,7 +44,10 @@ pub(super) fn lost(
         counter = %before,
         "logs of the open request are gone: they are made again from this archive on"
     );
-    Ok(Some(Stopped { before, why: None }))
+    // What an operator has paused rests until he says otherwise.
+    let why =
+        ground.stopped.as_ref().filter(|stopped| stopped.is_paused()).and_then(|stopped| stopped.why.clone());
+    Ok(Some(Stopped { before, why }))
 }
 
 /// The step that has them made again. Before any other of the plan: once the cut is forgotten, nobody knows which they were.

@@ -101,3 +101,19 @@ fn a_newer_request_after_a_loss_is_late_and_then_served() {
     assert!(answer.starts_with("failure ") && answer.contains("are late, from archive"), "{answer}");
     is_whole(&station, &site, cut, &["lost.a"]);
 }
+
+#[test]
+fn a_pause_outlives_a_loss() {
+    let station = Station::started(cluster(), "rescan=1\nbundle_after=0");
+    let site = Site::new(cluster(), "nso");
+    site.subscribe(&station, "lost.a subscribe");
+    site.ask(&station, "lost.b subscribe");
+    let cut = lose(&station, &site, "nso.held", Loss::One);
+    for args in [&["pause", "nso", "--reason", "new disks"][..], &["cancel", "nso"]] {
+        let output = station.command(args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(station.read("etc/nso.stopped"), format!("before {}\npaused new disks\n", cut + 2));
+    assert!(station.command(&["resume", "nso"]).status.success());
+    is_whole(&station, &site, cut, &["lost.a"]);
+}
