@@ -1,9 +1,11 @@
 //! What may be wrong with the archives behind and before the splitter.
 
+use std::path::Path;
+
 use super::survey;
 use crate::config::Config;
-use crate::disk;
-use crate::error::Result;
+use crate::disk::{self, Lock};
+use crate::error::{Error, Result};
 use crate::ground::read;
 use crate::model::{ArchiveName, Counter};
 use crate::protocol::{Seen, read_counter, read_counters, read_seen};
@@ -37,7 +39,7 @@ pub fn changed(config: &Config) -> Result<Vec<ArchiveName>> {
 }
 
 /// Size and time are asked first; only where they differ the content is read.
-fn differs(path: &std::path::Path, seen: &Seen) -> Result<bool> {
+fn differs(path: &Path, seen: &Seen) -> Result<bool> {
     let Some(file) = disk::open(path)? else { return Ok(false) };
     let (bytes, modified) = disk::size_and_time(&file, path)?;
     if (bytes, modified) == (seen.bytes, seen.modified) {
@@ -46,7 +48,7 @@ fn differs(path: &std::path::Path, seen: &Seen) -> Result<bool> {
     if bytes != seen.bytes {
         return Ok(true);
     }
-    let digest = survey::digest(file).map_err(|source| crate::error::Error::Disk {
+    let digest = survey::digest(file).map_err(|source| Error::Disk {
         action: "read",
         path: path.to_owned(),
         source,
@@ -69,12 +71,53 @@ pub fn missing(config: &Config) -> Result<Option<Counter>> {
 /// Forgets what was remembered longest, once there is much of it.
 pub fn forget(config: &Config) -> Result<()> {
     let path = config.paths.seen();
-    let Some(bytes) = disk::read_optional(&path)? else { return Ok(()) };
-    let lines = memchr::memchr_iter(b'\n', &bytes).count();
-    if lines < 4 * REMEMBERED {
+    if much(&path)?.is_none() {
         return Ok(());
     }
+    // Who splits adds to it under the hold, and a line that came meanwhile would be lost. Another time will do.
+    let _hold = match Lock::take(&config.paths.hold()) {
+        Err(Error::Busy(_)) => return Ok(()),
+        taken => taken?,
+    };
+    let Some(bytes) = much(&path)? else { return Ok(()) };
     let seen = read_seen(&bytes);
     let kept = seen.get(seen.len().saturating_sub(REMEMBERED)..).unwrap_or_default();
     disk::write(&path, kept.iter().map(Seen::write).collect::<String>().as_bytes())
+}
+
+/// What is remembered, if that is much.
+fn much(path: &Path) -> Result<Option<Vec<u8>>> {
+    let is_much = |bytes: &Vec<u8>| memchr::memchr_iter(b'\n', bytes).count() >= 4 * REMEMBERED;
+    Ok(disk::read_optional(path)?.filter(is_much))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SlonyNode;
+
+    #[test]
+    fn nothing_is_forgotten_while_somebody_may_add_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path().display();
+        let text = format!(
+            "triggerdir={at}\nsubscribers_dir={at}\nparser_config={at}/slon_parser.cfg\ntables_dir={at}\nwork_dir={at}\n"
+        );
+        let config = Config::read(&text).unwrap();
+        let line = |counter: u64| {
+            let name =
+                ArchiveName { node: SlonyNode(2), counter: Counter::parse(&counter.to_string()).unwrap() };
+            Seen { name, bytes: 1, modified: (1, 0), digest: 1, event: None }.write()
+        };
+        let path = config.paths.seen();
+        std::fs::write(&path, (1..=4_500).map(line).collect::<String>()).unwrap();
+        let lines = || std::fs::read_to_string(&path).unwrap().lines().count();
+        let hold = Lock::take(&config.paths.hold()).unwrap();
+        forget(&config).unwrap();
+        assert_eq!(lines(), 4_500);
+        drop(hold);
+        forget(&config).unwrap();
+        assert_eq!(lines(), REMEMBERED);
+        assert!(std::fs::read_to_string(&path).unwrap().ends_with(&line(4_500)));
+    }
 }
