@@ -160,6 +160,22 @@ fn a_request_that_another_replaces_is_given_up() {
 }
 
 #[test]
+fn a_request_that_could_not_be_read_is_told_why() {
+    let station = Station::new(cluster(), "");
+    let client = Client::new(&station, "nso", "");
+    let mut hand = Hand::asked(&client, "subscription_series", "faults.b subscribe", &[]);
+    hand.text("tgr");
+    // Whoever runs the test, the daemon does not read this; its answer cannot name the request.
+    fs::rename(hand.path("tgr"), station.at("request")).expect("move the request");
+    symlink(station.at("request"), hand.path("tgr")).expect("link to the request");
+    station.start();
+    hand.end().is(4, "nothing of it is left: a symbolic link is not read", &client);
+    client.is_at_rest();
+    // What is left of it does not stand in the way.
+    client.subscribed("faults.b subscribe", &[]);
+}
+
+#[test]
 fn a_server_that_takes_its_word_back_is_followed() {
     let station = Station::new(cluster(), "");
     let client = Client::new(&station, "nso", "");

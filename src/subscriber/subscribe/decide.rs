@@ -229,6 +229,11 @@ fn gone(shown: &Shown) -> Option<Phase> {
     if shown.is_anothers() && shown.since >= SETTLED {
         return Some(Phase::Failed(SUPERSEDED.to_owned()));
     }
+    if let Some(reason) = shown.unnamed_refusal()
+        && shown.since >= SETTLED
+    {
+        return Some(Phase::Failed(reason.to_owned()));
+    }
     (shown.is_nothing() && shown.since >= LOST).then(|| Phase::Failed(VANISHED.to_owned()))
 }
 
@@ -242,6 +247,7 @@ mod tests {
         for word in words.split_whitespace() {
             let (what, whose) = match word.strip_prefix("other-") {
                 Some(what) => (what, Whose::Another),
+                None if word == "unnamed-refused" => ("refused", Whose::Unnamed),
                 None => (word, Whose::Ours),
             };
             let answer = |says| Some(Answer { whose, says });
@@ -285,6 +291,7 @@ mod tests {
             (Phase::Asking, "", Step::Send),
             (Phase::Asking, "tgr", Step::Send),
             (Phase::Asking, "other-sql", Step::Send),
+            (Phase::Asking, "unnamed-refused 61s", Step::Send),
             (Phase::Asking, "cfg", Step::Note(Phase::Sent)),
             (Phase::Asking, "refused", Step::Note(Phase::Sent)),
             (Phase::Asking, "done-false", Step::Note(Phase::Sent)),
@@ -293,6 +300,11 @@ mod tests {
             (Phase::Sent, "other-refused", Step::Wait(For::Acceptance)),
             (Phase::Sent, "other-refused 4s", failed(SUPERSEDED)),
             (Phase::Sent, "other-cfg 4s", failed(SUPERSEDED)),
+            (Phase::Sent, "tgr unnamed-refused 61s", Step::Wait(For::Acceptance)),
+            (Phase::Sent, "unnamed-refused", Step::Wait(For::Acceptance)),
+            (Phase::Sent, "unnamed-refused 4s", failed(&no)),
+            (Phase::Sent, "other-cfg unnamed-refused 4s", failed(SUPERSEDED)),
+            (Phase::Sent, "cfg unnamed-refused 61s", Step::Wait(For::Sql)),
             (Phase::Sent, "4s", Step::Wait(For::Acceptance)),
             (Phase::Sent, "61s", failed(VANISHED)),
             (Phase::Sent, "cfg 61s", Step::Wait(For::Sql)),

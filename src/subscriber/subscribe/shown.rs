@@ -38,6 +38,8 @@ pub(super) enum Whose {
     Ours,
     /// Of another request of this node.
     Another,
+    /// It does not say: a refusal of a request whose name could not be read.
+    Unnamed,
 }
 
 /// `.sqldone`.
@@ -93,6 +95,11 @@ impl Mark<'_> {
         if self.stem == Stem::Deployed || id == Some(self.id) { Whose::Ours } else { Whose::Another }
     }
 
+    /// The data centre names a request in whatever it answers, unless it could not read it.
+    fn whose_failure(self, id: Option<&str>) -> Whose {
+        if self.stem == Stem::Document && id.is_none() { Whose::Unnamed } else { self.whose(id) }
+    }
+
     /// Reads `.cfg`.
     pub(super) fn accepted(self, bytes: &[u8]) -> Accepted {
         let text = String::from_utf8_lossy(bytes);
@@ -108,7 +115,7 @@ impl Mark<'_> {
     pub(super) fn answer(self, bytes: &[u8]) -> Option<Answer> {
         match SqlDone::parse(bytes) {
             Ok(SqlDone::Failure { id, reason }) => {
-                Some(Answer { whose: self.whose(id.as_deref()), says: Says::Failure(reason) })
+                Some(Answer { whose: self.whose_failure(id.as_deref()), says: Says::Failure(reason) })
             }
             Ok(SqlDone::Ready { id, cut, files, skipped, .. }) => {
                 let ready = Ready { cut: Some(cut), files, skipped };
@@ -143,6 +150,16 @@ impl Shown {
         !self.asked
             && (is_anothers(self.accepted.as_ref().map(|accepted| accepted.whose))
                 || is_anothers(self.answer.as_ref().map(|answer| answer.whose)))
+    }
+
+    /// Why a request was refused that could not be read: nothing else was taken up, so that it may well be ours.
+    pub(super) fn unnamed_refusal(&self) -> Option<&str> {
+        match &self.answer {
+            Some(Answer { whose: Whose::Unnamed, says: Says::Failure(reason) }) if !self.asked => {
+                Some(reason)
+            }
+            _ => None,
+        }
     }
 
     /// Whether nothing of any request is there.
@@ -184,7 +201,9 @@ mod tests {
         let answer = |text: &str| OURS.answer(text.as_bytes());
         assert_eq!(answer("cut 3\nrequest 7\n").unwrap().whose, Whose::Ours);
         assert_eq!(answer("cut 3\nrequest 8\n").unwrap().whose, Whose::Another);
-        assert_eq!(answer("failure no\n").unwrap().whose, Whose::Another);
+        assert_eq!(answer("failure no\nrequest 8\n").unwrap().whose, Whose::Another);
+        assert_eq!(answer("failure no\n").unwrap().whose, Whose::Unnamed);
+        assert_eq!(answer("cut 3\n").unwrap().whose, Whose::Another);
         assert_eq!(answer("request 7\n"), None, "not whole");
         let accepted = OURS.accepted(b"node nso\nrequest 7\nnew_site true\n");
         assert_eq!(accepted, Accepted { whose: Whose::Ours, new_site: Some(true) });
