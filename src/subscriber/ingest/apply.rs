@@ -138,7 +138,7 @@ impl Ingester {
             }
         };
         self.remember(name.node)?;
-        self.done.add(&applied);
+        self.done.add(name.counter, &applied);
         progress.rows(applied.rows);
         for drift in &applied.drift {
             tracing::warn!(counter = %name.counter, "{drift}");

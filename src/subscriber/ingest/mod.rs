@@ -61,12 +61,15 @@ pub struct Done {
     pub rows: u64,
     /// Changes that met no row.
     pub drift: u64,
+    /// The last of the logs.
+    pub place: Option<Counter>,
 }
 
 impl Done {
     /// One more log.
-    fn add(&mut self, applied: &Applied) {
+    fn add(&mut self, counter: Counter, applied: &Applied) {
         self.logs += 1;
+        self.place = Some(counter);
         self.rows += applied.rows;
         // Not only those that are described.
         self.drift += applied.drifted;
@@ -308,8 +311,9 @@ mod tests {
     #[test]
     fn all_drift_is_counted() {
         let mut done = Done::default();
-        done.add(&Applied { rows: 60, drifted: 50, drift: vec![String::new(); 21] });
-        done.add(&Applied { rows: 1, drifted: 0, drift: Vec::new() });
-        assert_eq!(done, Done { logs: 2, rows: 61, drift: 50 });
+        let [first, last] = [8, 9].map(|number| Counter::from_database(number).unwrap());
+        done.add(first, &Applied { rows: 60, drifted: 50, drift: vec![String::new(); 21] });
+        done.add(last, &Applied { rows: 1, drifted: 0, drift: Vec::new() });
+        assert_eq!(done, Done { logs: 2, rows: 61, drift: 50, place: Some(last) });
     }
 }

@@ -10,7 +10,6 @@ use super::{APPLICATION, Done, Ingester, directory, follow, followed, look, shel
 use crate::db::site::SiteDatabase;
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::model::Counter;
 use crate::subscriber::args::IngestArgs;
 use crate::subscriber::{SiteConfig, notify};
 use crate::transport::Host;
@@ -68,7 +67,7 @@ pub(super) async fn attempt(
     let die_file = config.die_file();
     let goes_on = || !stop.is_cancelled() && !disk::exists(&die_file);
     let ended = stoppable(stop, ingester.catch_up(host, None, &goes_on)).await;
-    tell(before, ingester.done(), ended.as_ref().ok().map(|caught_up| caught_up.place), started);
+    tell(before, ingester.done(), started);
     let caught_up = ended?;
     if caught_up.newest.is_some_and(|newest| newest < caught_up.place) {
         tracing::warn!(place = %caught_up.place, "the server has nothing newer than logs that were applied long ago");
@@ -86,11 +85,11 @@ pub(super) async fn attempt(
 }
 
 /// One line, if there is anything to tell.
-fn tell(before: Done, after: Done, place: Option<Counter>, started: Instant) {
+fn tell(before: Done, after: Done, started: Instant) {
     let (logs, rows, drift) =
         (after.logs - before.logs, after.rows - before.rows, after.drift - before.drift);
     if logs > 0 {
-        let at = place.map(|place| place.to_string()).unwrap_or_default();
+        let at = after.place.map(|place| place.to_string()).unwrap_or_default();
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
         tracing::info!(logs, rows, drift, at, seconds, "applied site logs");
     }
