@@ -52,6 +52,23 @@ fn tables_are_kept_or_dropped_as_the_site_says() {
 }
 
 #[test]
+fn what_came_back_after_an_operator_took_it_out_is_listed_once() {
+    let station = Station::started(cluster(), "rescan=1");
+    let client = Client::new(&station, "nso", "");
+    client.subscribed("leave.a subscribe\n", &[]);
+    let taken_out = station.command(&["subscribe", "nso", "leave.a", "--from-operator", "--unsubscribe"]);
+    assert!(taken_out.status.success(), "{taken_out:?}");
+    client.site.await_sql(&station);
+    client.site.answer(&station, true);
+    client.site.execute("drop table leave.a");
+    client.subscribed("leave.a subscribe\n", &[]);
+    let status = client.status();
+    assert_eq!(status.matches("leave.a").count(), 1, "{status}");
+    let run = client.subscribed("leave.a unsubscribe\n", &["--drop"]);
+    run.is(0, "done; subscribed to nothing", &client);
+}
+
+#[test]
 fn what_is_not_there_can_be_left() {
     let station = Station::started(cluster(), "");
     let client = Client::new(&station, "nso", "");

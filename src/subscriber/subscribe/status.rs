@@ -1,5 +1,6 @@
 //! `subscribe_series status`: where the site stands, in words.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) fn subscribed(requests: &[SiteRequest]) -> Vec<Series> {
         if request.is_finished {
             subscribed.retain(|series| !request.unsubscribed.contains(series));
         }
+        // One that an operator has taken out comes back without having been unsubscribed here.
+        subscribed.retain(|series| !request.series.contains(series));
         subscribed.extend(request.series.iter().cloned());
     }
     subscribed
@@ -72,9 +75,9 @@ async fn series(database: &SiteDatabase, requests: &[SiteRequest], place: Option
     }
     let left =
         requests.iter().filter(|request| request.is_finished).flat_map(|request| &request.unsubscribed);
-    let left: Vec<Series> = left.filter(|series| !subscribed.contains(series)).cloned().collect();
-    let mut kept = database.existing(&left).await?;
-    kept.dedup();
+    let left: BTreeSet<&Series> = left.filter(|series| !subscribed.contains(series)).collect();
+    let left: Vec<Series> = left.into_iter().cloned().collect();
+    let kept = database.existing(&left).await?;
     if !kept.is_empty() {
         lines.push(format!("unsubscribed, tables kept: {}", listed(&kept)));
     }
@@ -178,7 +181,9 @@ mod tests {
             request(&["a.d"], &["a.a"], true),
             request(&["a.a"], &[], true),
             request(&[], &["a.b"], false),
+            // Taken out by an operator in between.
+            request(&["a.c"], &[], true),
         ];
-        assert_eq!(listed(&subscribed(&requests)), "a.b, a.c, a.d, a.a");
+        assert_eq!(listed(&subscribed(&requests)), "a.b, a.d, a.a, a.c");
     }
 }

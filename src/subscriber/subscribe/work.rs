@@ -296,7 +296,8 @@ impl Work<'_> {
         }
         self.forget()?;
         let subscribed = super::status::subscribed(&database.requests().await?);
-        tracing::info!("done; subscribed to {}", listed(&subscribed));
+        let names = if subscribed.is_empty() { "nothing".to_owned() } else { listed(&subscribed) };
+        tracing::info!("done; subscribed to {names}");
         if left.is_ok() {
             let config = "get_slony_logs CONFIG";
             tracing::info!(
