@@ -19,7 +19,7 @@ use crate::error::{Consequence, Error, Result};
 use crate::model::Node;
 use crate::paths::shown;
 use crate::protocol::{Kind, TriggerFile, writer};
-use crate::subscription::{Memory, Service, WholeRequest, Worker, reject_unread, set_aside};
+use crate::subscription::{Memory, Service, WholeRequest, Worker, is_given_back, reject_unread, set_aside};
 
 /// So many names that are of no node, or files of strangers, are set aside at one look; each takes some syncs, and nobody is served meanwhile.
 const SET_ASIDE_AT_ONCE: usize = 50;
@@ -303,8 +303,10 @@ impl Nodes {
             return Ok(None);
         }
         let settle = self.service.config.settle;
+        let whole = WholeRequest { stem: file.stem, identity: dropped.identity };
         Ok(Some(match self.arrivals.judge(file, &dropped, Instant::now(), settle) {
-            Wholeness::Whole => Ok(WholeRequest { stem: file.stem, identity: dropped.identity }),
+            Wholeness::Whole => Ok(whole),
+            Wholeness::Partial(_) if is_given_back(&self.service.config.paths, file, &dropped) => Ok(whole),
             Wholeness::Partial(wait) => Err(wait),
         }))
     }

@@ -10,8 +10,9 @@ use super::refuse;
 use super::worker::{WholeRequest, Worker};
 use crate::disk::{self, Dropped, Lock, Readers};
 use crate::error::{Error, Result};
-use crate::ground::Ground;
+use crate::ground::{Ground, read as read_file};
 use crate::model::{Node, Step};
+use crate::paths::Paths;
 use crate::protocol::{
     Event, Kind, OpenRequest, Origin, Phase, Request, Site, Stem, Stopped, TriggerFile, Why, key_value,
 };
@@ -66,9 +67,17 @@ async fn accept(worker: &Worker, stem: Stem, dropped: &Dropped, hold: Lock) -> R
         audit::tell_of_file(&paths, &paths.claim(&file), Some(node), &reason)?;
         return refuse::keep_rejected(&paths, node, stem, &dropped.bytes, &reason);
     }
+    if let Some(open) = &service.ground(node)?.open
+        && matches!(open.phase, Phase::Published { .. })
+        && is_same(open, stem, dropped)
+    {
+        // Its subscriber may apply the SQL by now: another cut would take from it what lies between.
+        tracing::info!(%node, "the request is the one that is answered already");
+        return Ok(());
+    }
     let allowed =
         read(node, &dropped.bytes).map_or(Ok(()), |request| service.allow(node, &request.subscribe));
-    let (all, name, text) = (paths.clone(), node.clone(), dropped.bytes.clone());
+    let (all, name, taken) = (paths.clone(), node.clone(), dropped.clone());
     let origin = Origin {
         accepted: SystemTime::now(),
         owner: disk::user_name(dropped.owner),
@@ -76,12 +85,16 @@ async fn accept(worker: &Worker, stem: Stem, dropped: &Dropped, hold: Lock) -> R
     };
     let plan = move |ground: &Ground| {
         let site = if ground.cuts.is_some() { Site::Known } else { Site::New };
+        let text = taken.bytes.clone();
         let open = OpenRequest { stem, site, phase: Phase::Accepted, origin: Some(origin), text };
         let lost =
             ground.open.as_ref().map(|before| lost(&all, ground, before, false)).transpose()?.flatten();
         let mut steps: Vec<_> = make_again(ground, lost.as_ref()).into_iter().collect();
         let open = match &ground.open {
-            Some(before) if is_same(before, &open) => OpenRequest { origin: before.origin.clone(), ..open },
+            // It may have the cut of the one before it then.
+            Some(before) if is_same(before, stem, &taken) => {
+                OpenRequest { origin: before.origin.clone(), ..open }
+            }
             Some(before) => {
                 steps.push(audit::tell(&all, &name, ground, before, Event::Superseded, None));
                 open
@@ -128,13 +141,18 @@ async fn accept(worker: &Worker, stem: Stem, dropped: &Dropped, hold: Lock) -> R
     }
 }
 
-/// Whether a request is the one that is open: a kill came between its first step and its last, and it was given back. It may have
-/// the cut of the one before it then.
-fn is_same(before: &OpenRequest, now: &OpenRequest) -> bool {
-    let written = |open: &OpenRequest| open.origin.as_ref().map(|origin| origin.written);
-    !matches!(before.phase, Phase::Published { .. })
-        && (before.stem, &before.text) == (now.stem, &now.text)
-        && written(before) == written(now)
+/// Whether a request that lies there is the one that is open. Then it was whole when it was taken, and was given back because that was
+/// interrupted: nothing is made of the open one until it is taken again.
+pub fn is_given_back(paths: &Paths, file: &TriggerFile, dropped: &Dropped) -> bool {
+    // An open request that cannot be read is said where it is worked on.
+    let open = read_file(&paths.site(&file.node, None).open_request, OpenRequest::parse).ok().flatten();
+    open.is_some_and(|open| is_same(&open, file.stem, dropped))
+}
+
+/// Whether a file is that of the open request: a kill came between its first step and its last, and it was given back.
+fn is_same(open: &OpenRequest, stem: Stem, dropped: &Dropped) -> bool {
+    let written = open.origin.as_ref().map(|origin| origin.written);
+    open.stem == stem && open.text == dropped.bytes && written == Some(dropped.modified)
 }
 
 /// Reads a request of this node.

@@ -23,6 +23,7 @@ mod update;
 mod watched;
 mod worker;
 
+pub use claim::is_given_back;
 pub use look::look;
 pub use progress::Progress;
 pub use refuse::{reject_unread, set_aside};

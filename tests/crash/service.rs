@@ -31,6 +31,8 @@ struct Serving {
     end: End,
     /// What it has in the end.
     after: &'static [&'static str],
+    /// Its last line; without one it is whole because it was renamed into place.
+    last_line: &'static str,
     /// What a refusal has left in the undisturbed run.
     refusal: OnceLock<Contents>,
 }
@@ -54,7 +56,7 @@ impl Serving {
         end: End,
         after: &'static [&'static str],
     ) -> Self {
-        Self { before, ask, end, after, refusal: OnceLock::new() }
+        Self { before, ask, end, after, last_line: "end\n", refusal: OnceLock::new() }
     }
 
     /// What must lie there in the end, but for `.done`.
@@ -152,7 +154,9 @@ impl Scenario for Serving {
     fn run(&self, world: &World, deaths: &Deaths) {
         let World { station, site, .. } = world;
         station.start_with(&deaths.environment());
-        site.ask(station, self.ask);
+        let request = site.request(self.ask);
+        let request = request.strip_suffix("end\n").unwrap().to_owned() + self.last_line;
+        station.drop_file("nso.subscription_series.tgr", &request);
         let sqldone = station.wait_for("an answer", || {
             revive(world, deaths);
             fs::read_to_string(station.at(SQLDONE)).ok()
@@ -235,6 +239,15 @@ fn a_known_site_adds_and_drops() {
     let wish = "served.b subscribe\nserved.a unsubscribe";
     let scenario = Serving::new(&["served.a", "served.c"], wish, End::Success, &["served.c", "served.b"]);
     walk("a known site", Extent::Sample(14), &scenario);
+}
+
+/// It is given back, and does not say by itself that it is whole.
+#[test]
+fn a_request_without_an_end_is_taken_once() {
+    let wish = "served.b subscribe\nserved.a unsubscribe";
+    let served = Serving::new(&["served.a", "served.c"], wish, End::Success, &["served.c", "served.b"]);
+    let taking = &["remove .nso.subscription_series.tgr.claim", "rename nso.subscription_series.cfg"];
+    walk("a request without an end", Extent::At(taking), &Serving { last_line: "", ..served });
 }
 
 #[test]
