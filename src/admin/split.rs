@@ -31,6 +31,7 @@ pub async fn split(config: &Config, until: Option<Counter>, empty: Option<Counte
     let mut evidence = Evidence::new(splitter.clone());
     let looked = evidence.look(&mut gate).await;
     let last = gate.committed().await?;
+    splitter.check_time(last).await?;
     let said = split_by(config, &splitter, &mut gate, last, empty).await?;
     let compared = match looked {
         Ok(()) => evidence.compare(&mut gate).await,

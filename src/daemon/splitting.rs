@@ -109,12 +109,7 @@ impl Splitting {
         for _ in 0..ASKS {
             let committed = self.gate.committed().await?;
             self.pulse.committed(committed);
-            let at = self.splitter.begin(committed).await?;
-            if committed < at {
-                return Err(Error::WrongDatabase(format!(
-                    "the splitter is at archive {at}, but the database says {committed}: time went back there"
-                )));
-            }
+            self.splitter.check_time(committed).await?;
             let count = self.splitter.split_through(&mut self.gate, committed, node, &self.cancel).await?;
             self.service.tally.split(count);
             let next = ArchiveName { node, counter: committed.next() };

@@ -33,6 +33,7 @@ mod left;
 pub mod master;
 mod obstacle;
 pub mod plan;
+mod position;
 pub mod reader;
 pub mod resplit;
 mod roster;

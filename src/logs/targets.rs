@@ -103,6 +103,15 @@ impl Site {
         self.cuts.iter().flat_map(Cuts::starts).chain(cut).chain(decided)
     }
 
+    /// The newest archive at which a copy was made for it.
+    pub fn newest_cut(&self) -> Option<Counter> {
+        let open = match &self.new {
+            Some(New::Cut(cut)) => Some(cut.counter),
+            _ => None,
+        };
+        open.max(self.cuts.as_ref().and_then(Cuts::newest_cut))
+    }
+
     /// The last archive of which this node has its part, if the others have theirs up to `all`.
     pub fn position(&self, all: Counter) -> Counter {
         self.stopped.as_ref().map_or(all, |stopped| all.min(stopped.before.previous()))

@@ -11,17 +11,17 @@ use super::batch::{Batch, Outcome, Routing, lacks_numbers};
 use super::gate::Gate;
 use super::obstacle::{obstacles, whose};
 use super::plan::Numbers;
+use super::position::site_position;
 use super::resplit::{Begin, Resplit, Shelves};
 use super::roster::{Roster, Sites};
 use super::stops::{Retries, may_go_on, stop_at_obstacles, stop_at_statements, stop_for_fault};
-use super::targets::{New, Site, targets};
 use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::read;
 use crate::model::{ArchiveName, Counter, Node, SlonyNode};
 use crate::protocol::{
-    Cuts, Seen, read_counter, read_counters, read_numbers, write_counter, write_counters, write_numbers,
+    Seen, read_counter, read_counters, read_numbers, write_counter, write_counters, write_numbers,
 };
 
 /// How long the hold is kept while one archive after the other is split: a request waits for no longer than that and
@@ -338,6 +338,26 @@ impl Splitter {
         Ok(read(&self.config.paths.sequence_numbers(), read_numbers)?.unwrap_or_default())
     }
 
+    /// Fails if the database has committed less than what was split by it, or than what a copy was made from: then archives come again
+    /// by their numbers with other rows, and whoever has such a copy would not get them.
+    pub async fn check_time(&self, committed: Counter) -> Result<()> {
+        let at = self.begin(committed).await?;
+        let went_back = |what: &str, at: Counter| {
+            Err(Error::WrongDatabase(format!(
+                "{what} archive {at}, but the database says {committed}: time went back there"
+            )))
+        };
+        if committed < at {
+            return went_back("the splitter is at", at);
+        }
+        let _hold = Lock::wait(&self.config.paths.hold()).await?;
+        let sites = self.sites()?;
+        match sites.iter().filter_map(|site| site.newest_cut()).max() {
+            Some(cut) if committed < cut => went_back("a copy was made at", cut),
+            _ => Ok(()),
+        }
+    }
+
     /// Learns numbers of sequences, beside those that are known: a sequence that is no longer replicated keeps its own.
     /// Returns whether any was new.
     async fn learn_numbers(&self, learnt: Numbers) -> Result<bool> {
@@ -348,32 +368,4 @@ impl Splitter {
         disk::write(&self.config.paths.sequence_numbers(), &write_numbers(&numbers))?;
         Ok(numbers != before)
     }
-}
-
-/// The last archive of which a node has its part: its newest log, or else where its first list or its request begins.
-/// `None` for one that has stopped: it goes on by itself.
-fn site_position(site: &Arc<Site>) -> Result<Option<Counter>> {
-    if site.stopped.is_some() {
-        return Ok(None);
-    }
-    let cut = match &site.new {
-        Some(New::Cut(cut)) => Some(cut.counter),
-        Some(New::Foreign(..)) | None => None,
-    };
-    // A list for all counters says nothing of where its node stands.
-    let first = site.cuts.as_ref().and_then(Cuts::first).filter(|first| *first != Counter::default());
-    let mut position = None;
-    // A kill may have parted the directories that get logs now by one archive: the one behind counts.
-    for target in targets(std::slice::from_ref(site), &[0], Counter::LAST) {
-        let newest = if disk::exists(target.directory) {
-            disk::site_logs(target.directory)?.pop().map(|(counter, _)| counter)
-        } else {
-            None
-        };
-        let begins =
-            if target.directory == site.paths.directory { first.map(Counter::previous) } else { cut };
-        let at = newest.or(begins);
-        position = position.map_or(at, |other: Counter| at.map(|at| at.min(other)));
-    }
-    Ok(position)
 }

@@ -50,6 +50,12 @@ impl Cuts {
         self.0.first().map(|section| section.from)
     }
 
+    /// The newest archive at which a copy was made for the node; a list for all counters says nothing of one.
+    pub fn newest_cut(&self) -> Option<Counter> {
+        let begun = self.starts().filter(|start| *start != Counter::default());
+        begun.map(Counter::previous).max()
+    }
+
     /// The last counter at which a log of the node can hold rows of one of these series, by a list that no longer holds.
     /// A site that loads such a series anew must have applied the logs up to there, or they would come on top.
     pub fn last_with(&self, series: &[Series]) -> Option<Counter> {

@@ -19,7 +19,7 @@ use crate::ground::{self, Ground, read};
 use crate::model::{Node, Series, Step};
 use crate::paths::Paths;
 use crate::protocol::{
-    Cut, Event, Kind, OpenRequest, Phase, Request, Sent, Site, SqlDone, SqlFile, Stem, TriggerFile,
+    Cut, Cuts, Event, Kind, OpenRequest, Phase, Request, Sent, Site, SqlDone, SqlFile, Stem, TriggerFile,
     read_counter,
 };
 
@@ -225,11 +225,11 @@ async fn register(
     let (paths, open, plan, name) = (service.config.paths.clone(), open.clone(), plan.clone(), node.clone());
     let readers = service.access.readers(node);
     let enter = move |ground: &Ground| {
-        if let Some(split) =
-            read(&paths.split_counter(), read_counter)?.filter(|split| *split > taken.counter)
-        {
+        let split = read(&paths.split_counter(), read_counter)?.map(|split| ("the splitter is at", split));
+        let copied = ground.cuts.as_ref().and_then(Cuts::newest_cut).map(|cut| ("a copy was made at", cut));
+        if let Some((what, at)) = split.into_iter().chain(copied).find(|(_, at)| *at > taken.counter) {
             return Err(Error::WrongDatabase(format!(
-                "the splitter is at archive {split}, but the database says {}: time went back there",
+                "{what} archive {at}, but the database says {}: time went back there",
                 taken.counter
             )));
         }

@@ -49,21 +49,58 @@ fn check(database: &str, counter: u64, said: &str) {
     mps.assert_equal(&station, &["live.b"]);
 }
 
-#[test]
-fn a_database_that_went_back_gives_no_cut() {
-    let _turn = alone();
-    // A copy of the log-shipping node as it was once.
+/// Makes a copy of the log-shipping node, as it was once.
+fn copy_as(database: &str) {
     let server = cluster().server();
-    server.create_database("went_back");
+    server.create_database(database);
     let at = format!("-h {} -p {} -U postgres", server.socket_dir().display(), server.port());
-    let copy = format!("pg_dump {at} {ARCHIVER} | psql {at} -q -v ON_ERROR_STOP=1 went_back >/dev/null");
+    let copy = format!("pg_dump {at} {ARCHIVER} | psql {at} -q -v ON_ERROR_STOP=1 {database} >/dev/null");
     let status = server.home().command("sh").args(["-c", &copy]).status().expect("run sh");
     assert!(status.success(), "{copy}: {status}");
     // Slony-I knows its tables by numbers that a copy by pg_dump does not keep.
     let numbers =
         "update _jsoc.sl_table set tab_reloid = format('%I.%I', tab_nspname, tab_relname)::regclass";
-    server.execute("went_back", numbers);
+    server.execute(database, numbers);
+}
+
+#[test]
+fn a_database_that_went_back_gives_no_cut() {
+    let _turn = alone();
+    copy_as("went_back");
     check("went_back", 1, "time went back there");
+}
+
+#[test]
+fn a_database_that_went_back_behind_a_copy_is_noticed_also_where_the_splitter_is_late() {
+    let _turn = alone();
+    let cluster = cluster();
+    let empty = cluster.server().socket_dir().join("no-archives");
+    std::fs::create_dir(&empty).expect("create a directory");
+    let settings = format!("rescan=1\narchive_dir={}", empty.display());
+    let station = Station::started(cluster, &settings);
+    let site = Site::new(cluster, "nso");
+    station.wait_for("the splitter to begin", || station.counter());
+    cluster.origin(&row("live", "before the copy"));
+    let split = station.counter().expect("a counter");
+    station.wait_for("a later archive", || (cluster.sync() > split + 1).then_some(()));
+    site.subscribe(&station, "live.a subscribe");
+    station.stop();
+    copy_as("went_back_a_little");
+    let back = format!("update _jsoc.sl_archive_counter set ac_num = {}", split + 1);
+    cluster.server().execute("went_back_a_little", &back);
+    station.configure(&format!("{settings}\npg_dbname=went_back_a_little"));
+    station.start_unready();
+    let other = Site::new(cluster, "mps");
+    site.ask(&station, "live.b subscribe");
+    other.ask(&station, "live.b subscribe");
+    let said = |of: &str| {
+        let line = |line: &str| line.contains(of) && line.contains("a copy was made at archive");
+        station.said().lines().any(line).then_some(())
+    };
+    station.wait_for("the splitter to complain", || said("the splitter waits"));
+    station.wait_for("no cut for the site", || said("node=nso"));
+    assert_eq!(station.counter(), Some(split));
+    station.stop();
 }
 
 #[test]

@@ -125,3 +125,26 @@ fn an_archive_that_is_missing_is_waited_for() {
     feed.until(&station, last);
     assert_eq!(station.logs("nso"), (missing..=last).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_counter_that_is_lost_behind_a_fence_leaves_no_gap() {
+    let feed = Feed::new(cluster());
+    let station = Station::started(cluster(), &(feed.setting() + "\nrescan=1"));
+    let site = Site::new(cluster(), "nso");
+    site.subscribe(&station, "still.a subscribe");
+    let split = go_on();
+    feed.until(&station, split);
+    go_on();
+    site.ask(&station, "still.b subscribe");
+    assert!(cut(&site.await_sql(&station)) > split);
+    station.kill();
+    fs::remove_file(station.at("work/split.counter")).expect("remove the counter");
+    station.start();
+    station.wait_for("the splitter to begin", || station.counter());
+    let original = cluster().original(&["still.a", "still.b"]);
+    feed.until(&station, original.counter);
+    site.apply_logs(&station);
+    site.apply_sql(&station);
+    assert!(site.answer(&station, true).starts_with("success true\n"));
+    site.assert_is(&station, &original);
+}
