@@ -145,8 +145,9 @@ impl Worker {
         if error.consequence() != Consequence::Retry {
             return Err(error);
         }
-        // A database that gave a cut was not away: then it is the dumps that are counted.
-        if had_cut {
+        // A database that gave a cut was not away: then it is the dumps that are counted. A disk of ours that is full or broken is
+        // waited for as long as a database.
+        if had_cut && !matches!(error, Error::Disk { .. }) {
             self.memory.trouble_since = None;
             self.memory.broken_dumps += 1;
         }
