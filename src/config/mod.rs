@@ -223,10 +223,18 @@ fn directory(read: &mut Reader<'_>, key: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// What may be logged, the gravest first.
+const LOG_LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
 fn log_level(read: &mut Reader<'_>, key: &str) -> String {
     let level = read.text(key);
+    // Any other word is a module to the library, and nothing else would be logged.
+    let mut words =
+        level.split(',').map(|part| part.rsplit_once('=').map_or(part, |(_, level)| level).trim());
     if let Err(error) = EnvFilter::try_new(&level) {
         read.fault(key, &format!("is not understood: {error}"));
+    } else if let Some(word) = words.find(|word| !LOG_LEVELS.contains(word)) {
+        read.fault(key, &format!("is not understood: `{word}` is none of {}", LOG_LEVELS.join(", ")));
     }
     level
 }
