@@ -17,7 +17,7 @@ use crate::protocol::watched::Server;
 
 /// Watches until SIGTERM or SIGINT.
 pub async fn watch(config: &Config) -> Result<String> {
-    let settings = settings(config)?;
+    let settings = settings(config, monitor::load)?;
     let stop = CancellationToken::new();
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let mut signals =
@@ -36,13 +36,16 @@ pub async fn watch(config: &Config) -> Result<String> {
 
 /// Looks at all servers once, beside whoever watches them, and prints how they are.
 pub async fn look(config: &Config, json: bool) -> Result<String> {
-    let glance = monitor::look(config, settings(config)?).await;
+    let glance = monitor::look(config, settings(config, monitor::load_to_look)?).await;
     Ok(if json { format!("{:#}\n", as_json(&glance)) } else { as_table(&glance) })
 }
 
-fn settings(config: &Config) -> Result<MonitorConfig> {
+fn settings(
+    config: &Config,
+    read: impl Fn(&Config) -> Result<Option<MonitorConfig>>,
+) -> Result<MonitorConfig> {
     let nothing = "no servers are configured: `monitor_config` names a file of plusmoin's form, `monitor_nodes` the servers";
-    monitor::load(config)?.ok_or_else(|| Error::Fatal(nothing.into()))
+    read(config)?.ok_or_else(|| Error::Fatal(nothing.into()))
 }
 
 fn role(server: &Server) -> Option<&'static str> {

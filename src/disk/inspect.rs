@@ -37,8 +37,17 @@ pub fn device(path: &Path) -> Option<u64> {
 }
 
 /// Whether this is a file that this process may run.
-pub fn is_program(path: &Path) -> bool {
+fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|there| there.is_file()) && access(path, Access::EXEC_OK).is_ok()
+}
+
+/// Whether a command's program is there: by its path, or in one of the directories of `PATH`.
+pub fn finds_program(program: &str) -> bool {
+    if program.contains('/') {
+        return is_program(Path::new(program));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| is_program(&directory.join(program)))
 }
 
 /// Whether a user may write a file, or make files in a directory. Of another user than the one who asks the mode says it, and access lists

@@ -30,7 +30,7 @@ pub use fetched::{open_text, remove_all_of, settle, sha256, unpack};
 pub use growing::Growing;
 pub use guarded::{is_private, read_guarded, read_secret};
 pub use incoming::{create_directories, discard, ends_with_line, keep, part, remove_parts};
-pub use inspect::{Room, device, is_program, may_write, mode, room};
+pub use inspect::{Room, device, finds_program, may_write, mode, room};
 pub use journal::{append_once, read_tail};
 pub use lock::Lock;
 pub use log_file::LogFile;

@@ -1,7 +1,6 @@
 //! Runs the commands: of one node one after the other, a few at once in all. What goes wrong with one is logged, and that is all.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
@@ -84,12 +83,9 @@ impl Teller {
 
     /// A program may be installed later, or be away for a while.
     fn warn_of_missing(&self) {
-        let path = std::env::var_os("PATH").unwrap_or_default();
         for (hook, words) in &self.config.commands {
             let Some(program) = words.first() else { continue };
-            let is_there = |directory: PathBuf| disk::is_program(&directory.join(program));
-            // A whole path leads to the same from everywhere.
-            if !std::env::split_paths(&path).any(is_there) {
+            if !disk::finds_program(program) {
                 tracing::warn!(hook = hook.word(), "there is no program `{program}` that may be run");
             }
         }

@@ -1,6 +1,6 @@
 //! The settings of the monitor, from wherever they stand.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::reference;
 use crate::config::{Config, MonitorConfig, MonitorSource};
@@ -9,7 +9,17 @@ use crate::error::{Error, Result};
 use crate::model::Occasion;
 
 /// What the monitor is to do; `None`: nothing is configured. The faults of a file of its own are reported together.
+/// What has no effect there is said.
 pub fn load(config: &Config) -> Result<Option<MonitorConfig>> {
+    read(config, |path, ignored| tracing::info!(file = %path.display(), "has no effect here: {ignored}"))
+}
+
+/// As [`load`], for those who only look.
+pub fn load_to_look(config: &Config) -> Result<Option<MonitorConfig>> {
+    read(config, |_, _| ())
+}
+
+fn read(config: &Config, tell: impl Fn(&Path, &str)) -> Result<Option<MonitorConfig>> {
     let (path, base) = match &config.monitor {
         None => return Ok(None),
         Some(MonitorSource::Here(monitor)) => return Ok(Some(monitor.as_ref().clone())),
@@ -21,9 +31,7 @@ pub fn load(config: &Config) -> Result<Option<MonitorConfig>> {
     let text = String::from_utf8(text).map_err(|error| unread(&error.to_string()))?;
     let reading = reference::read(&text, base.as_ref().clone())
         .map_err(|faults| unread(&faults.iter().map(|fault| format!("\n  {fault}")).collect::<String>()))?;
-    for ignored in &reading.ignored {
-        tracing::info!(file = %path.display(), "has no effect here: {ignored}");
-    }
+    reading.ignored.iter().for_each(|ignored| tell(path, ignored));
     if reading.config.database.password.is_some() && disk::mode(path).is_some_and(|mode| mode & 0o044 != 0) {
         tracing::warn!(file = %path.display(), "holds a password, and others can read it: chmod 600");
     }
@@ -32,17 +40,13 @@ pub fn load(config: &Config) -> Result<Option<MonitorConfig>> {
 
 /// The commands whose program is not there or may not be run, and what that is: to be said before the moment when it is needed.
 pub fn missing_programs(config: &MonitorConfig) -> Vec<(Occasion, String)> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let is_there = |program: &str| {
-        if program.contains('/') {
-            return disk::is_program(Path::new(program));
-        }
-        directories.iter().any(|directory| disk::is_program(&directory.join(program)))
-    };
     let program =
         |occasion| config.triggers.get(&occasion)?.first().map(|program| (occasion, program.clone()));
-    Occasion::ALL.into_iter().filter_map(program).filter(|(_, program)| !is_there(program)).collect()
+    Occasion::ALL
+        .into_iter()
+        .filter_map(program)
+        .filter(|(_, program)| !disk::finds_program(program))
+        .collect()
 }
 
 #[cfg(test)]

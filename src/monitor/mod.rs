@@ -10,5 +10,5 @@ mod slony;
 mod tell;
 mod watch;
 
-pub use config::{load, missing_programs};
+pub use config::{load, load_to_look, missing_programs};
 pub use watch::{Glance, LAST_COMMAND, Watcher, look, remembered};

@@ -62,6 +62,7 @@ impl Watcher {
             None => Teller::start(&eyes.config, untold),
         };
         let teller = self.teller.insert(teller);
+        let mut unpublished = None;
         loop {
             let Decision { next, tellings } = tokio::select! {
                 decision = eyes.round(&watched, Write::Heartbeats) => decision,
@@ -70,7 +71,7 @@ impl Watcher {
             report(&watched, &next);
             let inputs = tellings.iter().map(|telling| input(&next, telling)).collect();
             watched = next;
-            publish(&eyes.config, &watched);
+            publish(&eyes.config, &watched, &mut unpublished);
             teller.push(inputs);
             remember(&self.paths, &mut watched, teller);
             // From the end of a round, however long it took: a heartbeat always has this time to come to a standby.
@@ -232,11 +233,14 @@ fn report(before: &Watched, now: &Watched) {
     }
 }
 
-/// For other programs. That it cannot be written keeps nobody from watching.
-fn publish(config: &MonitorConfig, watched: &Watched) {
-    if let Err(error) = disk::write_anew(&config.status_file, &plusmoin::write_status(watched)) {
-        tracing::error!(error = error.chain(), "the status file is not written");
+/// For other programs. That it cannot be written keeps nobody from watching, and is said once; `told` is what was said.
+fn publish(config: &MonitorConfig, watched: &Watched, told: &mut Option<String>) {
+    let written = disk::write_anew(&config.status_file, &plusmoin::write_status(watched));
+    let failure = written.err().map(|error| error.chain());
+    if let Some(error) = failure.as_ref().filter(|error| told.as_ref() != Some(error)) {
+        tracing::error!(error, "the status file is not written");
     }
+    *told = failure;
 }
 
 fn remember(paths: &Paths, watched: &mut Watched, teller: &Teller) {
