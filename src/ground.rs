@@ -192,6 +192,25 @@ pub fn check_slony_node(paths: &Paths, configured: Option<SlonyNode>, said: Slon
     }
 }
 
+/// Fails unless the configured directories are there, and names the key of the first that is not.
+pub fn require_directories(paths: &Paths) -> Result<()> {
+    let directories = [
+        ("triggerdir", &paths.triggerdir),
+        ("subscribers_dir", &paths.subscribers_dir),
+        ("tables_dir", &paths.tables_dir),
+        ("work_dir", &paths.work_dir),
+    ];
+    for (key, path) in directories {
+        disk::names(path).map_err(|error| {
+            Error::Fatal(format!(
+                "`{key}` cannot be used: {}: make the directory, or put the key right",
+                error.chain()
+            ))
+        })?;
+    }
+    Ok(())
+}
+
 /// Makes an empty registry where there never was one.
 pub fn create_registry(paths: &Paths) -> Result<()> {
     if disk::exists(&paths.registry) {
@@ -217,7 +236,8 @@ fn no_registry(paths: &Paths) -> Error {
             let path = paths.registry.display();
             Error::Stopped(format!("`{path}` is not there yet: a start of the daemon makes it"))
         }
-        _ => missing(&paths.registry),
+        Ok(true) => missing(&paths.registry),
+        Err(error) => error,
     }
 }
 

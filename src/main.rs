@@ -28,7 +28,8 @@ fn main() -> ExitCode {
             ExitCode::from(status)
         }
         Err(error) => {
-            eprintln!("subscription_manager: {}", error.chain());
+            let hint = if error.is_forbidden() { "; give the command as the user of the daemon" } else { "" };
+            eprintln!("subscription_manager: {}{hint}", error.chain());
             // Of these, 1 would say that they have looked.
             ExitCode::from(if tells_by_status { 2 } else { 1 })
         }

@@ -107,13 +107,16 @@ fn next(config: &Config, node: &Node, wish: Wish, file: &TriggerFile) -> Result<
         Some(_) => "",
         None => "the manager does not run: start it, and it takes the request\n",
     };
-    let rest = match wish {
-        Wish::Subscribe => "applies the files that it names, and",
-        Wish::Unsubscribe => "applies its logs up to the cut that it names, drops the tables, and",
+    let tables = match wish {
+        Wish::Subscribe => "",
+        // Until the request has ended, logs after the cut still hold rows of them.
+        Wish::Unsubscribe => {
+            "; it drops the tables only after the end, when it has applied its logs past the cut that was named"
+        }
     };
     Ok(format!(
         "`{file}` lies in the drop directory; `subscription_manager show {node}` tells how far it is\n{runs}\
-         the site waits for `{}`, {rest} drops `{}` with a line `success true` or `success false`\n",
+         the site waits for `{}`, applies the files that it names, and drops `{}` with a line `success true` or `success false`{tables}\n",
         of(Kind::SqlDone),
         of(Kind::SqlApplied)
     ))

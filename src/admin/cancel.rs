@@ -9,7 +9,7 @@ use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::{self, read};
 use crate::model::{Node, write_time};
-use crate::protocol::{Cancel, Event, Kind, OpenRequest, TriggerFile};
+use crate::protocol::{Cancel, Event, Kind, OpenRequest, Stem, TriggerFile};
 use crate::subscription::{self, Service};
 
 /// How often it is looked whether it is done.
@@ -26,7 +26,12 @@ pub async fn cancel(config: &Config, node: &Node) -> Result<String> {
             super::known::registered(config, node)?;
         }
         obeyed(config, node).await?;
-        return Ok(format!("{node} has no open request: there is nothing to cancel\n"));
+        let file = |stem| TriggerFile { node: node.clone(), stem, kind: Kind::Request };
+        let lies = |file: &TriggerFile| disk::exists(&config.paths.triggerdir.join(file.to_string()));
+        let waits = Stem::ALL.map(file).into_iter().find(lies);
+        let waits =
+            waits.map(|file| format!(", but `{file}` is not taken yet: remove it")).unwrap_or_default();
+        return Ok(format!("{node} has no open request: there is nothing to cancel{waits}\n"));
     };
     let ended = end(config, node, &open).await?;
     let file = |kind| TriggerFile { node: node.clone(), stem: open.stem, kind };

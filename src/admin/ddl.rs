@@ -14,6 +14,10 @@ pub async fn ddl(config: &Config, node: &Node, counter: Counter, decision: Decis
     let ground = Ground::read(&config.paths, ground::registry(&config.paths)?, node)?;
     let refused = |reason: String| Err(Error::Fatal(reason));
     match &ground.stopped {
+        // One whose first request is open may have stopped, too; this one is mistyped.
+        None if ground.registry.find(node.as_str()).is_none() => {
+            return Err(super::known::unknown(&ground.registry, node));
+        }
         None => return refused(format!("the logs of {node} have not stopped: there is nothing to decide")),
         Some(Stopped { before, why: Some(Why::Fault(fault)) }) => {
             return refused(format!(

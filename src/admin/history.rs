@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::table;
 use crate::config::Config;
 use crate::disk;
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::model::{Node, write_time};
 use crate::protocol::{AuditEntry, read_audit};
 
@@ -32,6 +32,9 @@ pub fn history(config: &Config, wanted: &Wanted, json: bool) -> Result<String> {
     let shown = select(&entries, wanted);
     if json {
         return Ok(shown.iter().map(|(_, line)| format!("{line}\n")).collect());
+    }
+    if let (Some(node), true) = (&wanted.node, shown.is_empty()) {
+        return Ok(format!("nothing is told of {node}\n"));
     }
     let header = ["when", "node", "who", "what", "series", "cut", "rows", "bytes", "seconds", "reason"];
     let rows = shown.into_iter().map(|(entry, _)| row(entry));
@@ -60,6 +63,10 @@ fn read(config: &Config) -> Result<Vec<String>> {
         // What lies beside the trail is an operator's, and may be half packed: it has what can be read of it.
         let read = disk::open_text(&path, &|_| ())
             .and_then(|mut file| file.read_to_end(&mut bytes).context("read", &path));
+        if read.as_ref().is_err_and(Error::is_forbidden) {
+            // Whoever may not read it has seen nothing, not an empty trail.
+            return read.map(|_| Vec::new());
+        }
         if let Err(error) = read {
             let (error, path) = (error.chain(), path.display());
             tracing::warn!(error, "`{path}` cannot be read to its end: what it has up to there is shown");

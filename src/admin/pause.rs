@@ -28,6 +28,10 @@ pub async fn pause(config: &Config, node: &Node, reason: &str) -> Result<String>
     };
     // As it is read back: one line.
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = match ground.stopped.as_ref().and_then(|stopped| stopped.why.as_ref()) {
+        Some(Why::Paused(said)) if reason.is_empty() => said.clone(),
+        _ => reason,
+    };
     let stopped = Stopped { before, why: Some(Why::Paused(reason.clone())) };
     if ground.stopped.as_ref() != Some(&stopped) {
         let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };

@@ -73,9 +73,7 @@ enum Event {
 /// What it logs as an error is looked up in `recent` by those who watch.
 pub async fn run(config: Config, reload: Reload, recent: Recent) -> Result<()> {
     let paths = config.paths.clone();
-    for directory in [&paths.triggerdir, &paths.subscribers_dir, &paths.tables_dir, &paths.work_dir] {
-        disk::names(directory)?;
-    }
+    ground::require_directories(&paths)?;
     let access = Access::load(&config)?;
     let monitor = monitor::load(&config)?;
     if disk::own_number() == 0 {

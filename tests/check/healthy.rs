@@ -51,7 +51,7 @@ fn a_check_that_cannot_be_made_says_so() {
     std::fs::remove_dir(station.at("work")).unwrap();
     let output = station.command(&["check"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("work/hold.lock"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`work_dir` cannot be used"), "{output:?}");
     station.configure("no_such_key=1");
     let output = station.command(&["check", "--json"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));

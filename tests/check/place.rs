@@ -57,7 +57,7 @@ fn who_looks_as_root_before_the_first_start_locks_nobody_out() {
     let user = 65_534.to_string();
     for look in [["check", "--json"].as_slice(), &["remove", "nso", "--dry-run"]] {
         let case = Case::new();
-        for directory in ["triggers", "site_logs", "etc", "work", "log"] {
+        for directory in ["triggers", "site_logs", "etc", "work", "log", "archives"] {
             let chown = Command::new("chown").args(["-R", &user]).arg(case.at(directory)).status().unwrap();
             assert!(chown.success());
         }

@@ -27,6 +27,11 @@ fn a_server_that_is_not_watched_and_a_command_that_cannot_run_are_said() {
         },
         back,
     );
+    case.breaks(
+        ("warning", "no-program", "hook.ddl_held", "/nowhere/tell"),
+        |case| case.configure("hook.ddl_held=/nowhere/tell\n"),
+        back,
+    );
     case.write("monitor.json", "{\n  \"dbname\": 7\n}");
     let file = format!("monitor_config={}\n", case.at("monitor.json").display());
     case.breaks(

@@ -209,6 +209,35 @@ fn what_is_mistyped_is_said_and_changes_nothing() {
 }
 
 #[test]
+fn a_directory_that_is_not_there_is_named_by_its_key() {
+    let place = three();
+    for (key, path) in [("triggerdir", "triggers"), ("subscribers_dir", "site_logs"), ("work_dir", "work")] {
+        std::fs::rename(place.at(path), place.at("away")).unwrap();
+        for command in ["check", "run"] {
+            let said = place.fails(&[command]);
+            assert!(said.contains(&format!("`{key}` cannot be used: list ")), "{command}: {said}");
+            assert!(said.contains("make the directory, or put the key right"), "{said}");
+        }
+        std::fs::rename(place.at("away"), place.at(path)).unwrap();
+    }
+}
+
+#[test]
+fn a_reason_stays_when_a_node_is_paused_once_more() {
+    let place = three();
+    place.run(&["pause", "kis"]);
+    assert_eq!(place.read("etc/kis.stopped"), "before 5\npaused new disks\n");
+}
+
+#[test]
+fn a_request_that_nobody_has_taken_is_named_to_who_wants_to_cancel_it() {
+    let place = three();
+    place.write("triggers/nso.subscription_series.tgr", "node nso\na.z subscribe\nend\n");
+    let said = place.run(&["cancel", "nso"]);
+    assert!(said.ends_with(", but `nso.subscription_series.tgr` is not taken yet: remove it\n"), "{said}");
+}
+
+#[test]
 fn remove_says_what_it_does_and_does_that() {
     let place = three();
     for name in ["nso.subscription_series.done", "nso.subscribe_series.sql", "nso.counter", "mps.counter"] {

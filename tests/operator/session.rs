@@ -58,15 +58,12 @@ fn timeless(text: &str) -> String {
     let mut told = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        match rest.get(..LENGTH).filter(|part| is_time(part)) {
-            Some(_) => {
-                told += "TIME";
-                rest = &rest[LENGTH..];
-            }
-            None => {
-                told.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
+        if rest.get(..LENGTH).is_some_and(is_time) {
+            told += "TIME";
+            rest = &rest[LENGTH..];
+        } else {
+            told.push(c);
+            rest = &rest[c.len_utf8()..];
         }
     }
     told

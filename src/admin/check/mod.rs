@@ -47,6 +47,7 @@ pub struct Report {
 
 /// Checks.
 pub async fn check(config: &Config, mending: Mending) -> Result<Report> {
+    ground::require_directories(&config.paths)?;
     let (fixed, verb) = match mending {
         Mending::No => (Vec::new(), ""),
         Mending::Say => (fix(config, false).await?, "would be done"),

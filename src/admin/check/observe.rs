@@ -150,6 +150,8 @@ pub(super) fn observe(config: &Config) -> Result<Facts> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         is_dumping && name.starts_with(".tmp-") && path.parent() == Some(&paths.triggerdir)
     };
+    // Where slon writes old archives are removed.
+    let tidied = paths.archive_dir.as_ref().filter(|_| config.life.archives.is_some());
     let trusted = BTreeSet::from([&paths.registry, &paths.tables_dir, &paths.work_dir]);
     let own = [paths.instance_lock(), paths.hold(), paths.tidy_lock(), paths.audit()];
     Ok(Facts {
@@ -162,7 +164,7 @@ pub(super) fn observe(config: &Config) -> Result<Facts> {
         temporaries: hidden.filter(|path| !is_made(path)).collect(),
         rejected: rejected(config),
         daemon,
-        places: ours.into_iter().map(|path| place(path, user)).collect(),
+        places: ours.into_iter().chain(tidied).map(|path| place(path, user)).collect(),
         closed: own.into_iter().filter(|path| disk::exists(path) && !disk::may_write(path, user)).collect(),
         trusted: trusted.into_iter().filter_map(|path| Some((path.to_owned(), disk::mode(path)?))).collect(),
         registry: said.map_err(|error| error.chain()),

@@ -66,7 +66,10 @@ fn registered(config: &Config, facts: &Facts, node: &NodeFacts, ground: &Ground,
             Some(Why::Paused(reason)) => found.note(
                 "paused",
                 name,
-                format!("it is paused before archive {before}: {reason}"),
+                match reason.as_str() {
+                    "" => format!("it is paused before archive {before}"),
+                    reason => format!("it is paused before archive {before}: {reason}"),
+                },
                 &format!(
                     "`subscription_manager resume {name}` lets it go on; its archives are kept until then"
                 ),
@@ -103,16 +106,26 @@ fn registered(config: &Config, facts: &Facts, node: &NodeFacts, ground: &Ground,
             "ask the site; its logs are kept for `site_log_days`",
         );
     }
+    taken(config, facts, node, shelf, found);
+}
+
+/// How far its site is, by its own word.
+fn taken(config: &Config, facts: &Facts, node: &NodeFacts, shelf: &Shelf, found: &mut Findings) {
+    let name = &node.node;
     let standing = standing(shelf, node.said.counter, config.life.site_logs, facts.now);
     let Some(text) = standing.note() else { return };
     match standing {
-        Standing::MustResubscribe { .. } => {
-            found.error(
-                "must-resubscribe",
-                name,
-                text,
-                "tell the site: it has to subscribe all its series anew",
-            );
+        Standing::MustResubscribe { next, .. } => {
+            let is_kept =
+                facts.archives.as_ref().is_some_and(|archives| archives.shelf.written(next).is_some());
+            let hint = if is_kept {
+                format!(
+                    "make it again from its archive, and those behind it: `resplit {name} --from {next} --to N`"
+                )
+            } else {
+                "tell the site: it has to subscribe all its series anew".to_owned()
+            };
+            found.error("must-resubscribe", name, text, &hint);
         }
         Standing::Silent(_) => found.warning("silent", name, text, "ask the site before its next log goes"),
         _ => found.warning(

@@ -2,11 +2,17 @@
 
 use super::finding::Findings;
 use crate::config::Config;
+use crate::disk;
 use crate::monitor;
 
 /// Looks for it.
 pub(super) fn decide(config: &Config, found: &mut Findings) {
-    let settings = match monitor::load(config) {
+    for (hook, command) in &config.hooks.commands {
+        if let Some(program) = command.first().filter(|program| !disk::finds_program(program)) {
+            no_program(&format!("hook.{}", hook.word()), program, found);
+        }
+    }
+    let settings = match monitor::load_to_look(config) {
         Ok(Some(settings)) => settings,
         Ok(None) => return,
         Err(error) => {
@@ -28,11 +34,15 @@ pub(super) fn decide(config: &Config, found: &mut Findings) {
         );
     }
     for (occasion, program) in monitor::missing_programs(&settings) {
-        found.warning(
-            "no-program",
-            &occasion.reference_name(),
-            format!("there is no program {program} that may be run"),
-            "install it, or put the command right: nobody would be told",
-        );
+        no_program(occasion.reference_name(), &program, found);
     }
+}
+
+fn no_program(command: &str, program: &str, found: &mut Findings) {
+    found.warning(
+        "no-program",
+        &command,
+        format!("there is no program {program} that may be run"),
+        "install it, or put the command right: nobody would be told",
+    );
 }
