@@ -111,9 +111,15 @@ fn a_program_that_is_not_there_stops_nobody() {
     site.subscribe(&station, "seen.c subscribe");
     assert_eq!(words(&hear(&station, 1)), [("sql_ready", "nso")]);
     said(&station, "hook=\"finished\" node=\"nso\" command=\"/usr/local/bin/no-such-program\" failure=", 1);
-    for command in [["list"].as_slice(), &["show", "nso"], &["status"], &["check"]] {
+    for command in [["list"].as_slice(), &["show", "nso"], &["status"]] {
         let output = station.command(command);
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let checked = String::from_utf8(station.command(&["check"]).stdout).expect("text");
+    for program in
+        ["hook.started: there is no program /etc/passwd", "hook.finished: there is no program /usr/local/"]
+    {
+        assert!(checked.contains(program), "{checked}");
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Facts {
     pub(super) holes: Vec<Hole>,
     /// Hidden files of ours that are older than a day.
     pub(super) temporaries: Vec<PathBuf>,
+    /// Whether only its owner removes a file from `triggerdir`.
+    pub(super) is_sticky: bool,
     /// Files in `rejected/`, without the reasons.
     pub(super) rejected: Vec<String>,
     /// The user of the daemon, if it runs.
@@ -106,6 +108,9 @@ pub(super) struct Place {
     pub(super) is_writable: bool,
 }
 
+/// The bit of a directory's mode by which only the owner of a file removes it.
+const STICKY: u32 = 0o1000;
+
 /// Hidden files of our own are at work for less.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -162,6 +167,7 @@ pub(super) fn observe(config: &Config) -> Result<Facts> {
         holes: holes(config)?,
         access_fault,
         temporaries: hidden.filter(|path| !is_made(path)).collect(),
+        is_sticky: disk::mode(&paths.triggerdir).is_some_and(|mode| mode & STICKY != 0),
         rejected: rejected(config),
         daemon,
         places: ours.into_iter().chain(tidied).map(|path| place(path, user)).collect(),

@@ -5,14 +5,10 @@ use std::time::Duration;
 use super::finding::{Findings, named};
 use super::observe::{Facts, NodeFacts};
 use crate::config::Config;
-use crate::disk;
 use crate::protocol::{Kind, OpenRequest, Phase};
 
 /// What the daemon takes up lies there for less, unless it is away.
 const QUICK: Duration = Duration::from_secs(60);
-
-/// Only the owner of a file removes it.
-const STICKY: u32 = 0o1000;
 
 /// Looks for it.
 pub(super) fn decide(config: &Config, facts: &Facts, found: &mut Findings) {
@@ -33,7 +29,7 @@ pub(super) fn decide(config: &Config, facts: &Facts, found: &mut Findings) {
             ),
             Err(_) => {}
         }
-        unfetched(config, node, found);
+        unfetched(config, facts, node, found);
         for (file, why) in &node.strays {
             let is_old = node.dropped.iter().any(|(dropped, age)| dropped == file && *age > patience);
             if is_old {
@@ -85,10 +81,9 @@ fn overdue(config: &Config, facts: &Facts, node: &NodeFacts, open: &OpenRequest,
 }
 
 /// Answers that their subscriber has not taken away.
-fn unfetched(config: &Config, node: &NodeFacts, found: &mut Findings) {
+fn unfetched(config: &Config, facts: &Facts, node: &NodeFacts, found: &mut Findings) {
     // Where the sticky bit keeps everybody from the files of others, a site cannot take it away.
-    let is_sticky = disk::mode(&config.paths.triggerdir).is_some_and(|mode| mode & STICKY != 0);
-    if node.is_open || is_sticky {
+    if node.is_open || facts.is_sticky {
         return;
     }
     let is_answer = |kind| kind == Kind::Done || (kind == Kind::SqlDone && node.is_refused);
