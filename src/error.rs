@@ -139,6 +139,13 @@ impl Error {
         }
     }
 
+    /// The database has committed less than what was made from it; `what` was, up to `at`.
+    pub fn went_back(what: &str, at: Counter, committed: Counter) -> Self {
+        Self::WrongDatabase(format!(
+            "{what} archive {at}, but the database says {committed}: time went back there"
+        ))
+    }
+
     /// Whether we may not do that: by the word of another machine, or of this one's file system.
     pub fn is_forbidden(&self) -> bool {
         match self {

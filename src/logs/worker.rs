@@ -342,18 +342,13 @@ impl Splitter {
     /// by their numbers with other rows, and whoever has such a copy would not get them.
     pub async fn check_time(&self, committed: Counter) -> Result<()> {
         let at = self.begin(committed).await?;
-        let went_back = |what: &str, at: Counter| {
-            Err(Error::WrongDatabase(format!(
-                "{what} archive {at}, but the database says {committed}: time went back there"
-            )))
-        };
         if committed < at {
-            return went_back("the splitter is at", at);
+            return Err(Error::went_back("the splitter is at", at, committed));
         }
         let _hold = Lock::wait(&self.config.paths.hold()).await?;
         let sites = self.sites()?;
         match sites.iter().filter_map(|site| site.newest_cut()).max() {
-            Some(cut) if committed < cut => went_back("a copy was made at", cut),
+            Some(cut) if committed < cut => Err(Error::went_back("a copy was made at", cut, committed)),
             _ => Ok(()),
         }
     }

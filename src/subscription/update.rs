@@ -228,10 +228,7 @@ async fn register(
         let split = read(&paths.split_counter(), read_counter)?.map(|split| ("the splitter is at", split));
         let copied = ground.cuts.as_ref().and_then(Cuts::newest_cut).map(|cut| ("a copy was made at", cut));
         if let Some((what, at)) = split.into_iter().chain(copied).find(|(_, at)| *at > taken.counter) {
-            return Err(Error::WrongDatabase(format!(
-                "{what} archive {at}, but the database says {}: time went back there",
-                taken.counter
-            )));
+            return Err(Error::went_back(what, at, taken.counter));
         }
         if (open.site == Site::Known) != ground.cuts.is_some() {
             return Err(Error::Refused("the node was registered or removed meanwhile: ask again".into()));
