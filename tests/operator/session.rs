@@ -25,14 +25,15 @@ fn words(line: &str) -> Vec<String> {
     words.collect()
 }
 
-/// What a command prints and says, with what differs from run to run named.
-fn answer(place: &Place, line: &str) -> String {
+/// What a command prints and says, with what differs from run to run named. Paths are told from where everything lies.
+fn answer(place: &Place, line: &str, user: &str) -> String {
     let words = words(line);
     let output = place.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let said = [output.stdout, output.stderr].concat();
     let root = place.at("").display().to_string();
-    let said = String::from_utf8(said).unwrap().replace(root.trim_end_matches('/'), "/srv/slony");
-    let mut text: String = timeless(&said).lines().map(|line| narrow(line) + "\n").collect();
+    let said =
+        String::from_utf8(said).unwrap().replace(&root, "").replace(root.trim_end_matches('/'), "ROOT");
+    let mut text: String = timeless(&said).lines().map(|line| narrow(line, user) + "\n").collect();
     if let Some(status @ 1..) = output.status.code() {
         text += &format!("[{status}]\n");
     }
@@ -40,10 +41,8 @@ fn answer(place: &Place, line: &str) -> String {
 }
 
 /// The name of who runs this is as long as it is: columns are parted by two blanks. He is called `USER`.
-fn narrow(line: &str) -> String {
-    let user = Command::new("id").arg("-un").output().unwrap().stdout;
-    let user = String::from_utf8(user).unwrap();
-    let name = |word: &str| if word == user.trim() { "USER".to_owned() } else { word.to_owned() };
+fn narrow(line: &str, user: &str) -> String {
+    let name = |word: &str| if word == user { "USER".to_owned() } else { word.to_owned() };
     let begin = line.len() - line.trim_start().len();
     let words = line[begin..].split("  ").map(str::trim).filter(|word| !word.is_empty());
     line[..begin].to_owned() + &words.map(name).collect::<Vec<_>>().join("  ")
@@ -77,12 +76,13 @@ fn a_session_of_an_operator_reads_as_it_is_written() {
     for counter in 1..=4 {
         written(&place, &format!("archives/{}", log_name(counter)), 3_660);
     }
+    let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
     let mut found = String::new();
     let mut commands = Vec::new();
     for line in expected.lines().filter(|line| line.starts_with(['$', '#'])) {
         found += &format!("{line}\n");
         if let Some(command) = line.strip_prefix("$ ") {
-            found += &answer(&place, command);
+            found += &answer(&place, command, user.trim());
             commands.extend(words(command).into_iter().next());
         }
     }
