@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::access::Access;
-use crate::disk::{self, Identity};
+use crate::disk::{self, Identity, Lock};
 use crate::error::{Error, Result};
 use crate::model::{Counter, Node, SeriesList, SlonyNode};
 use crate::paths::{Paths, SitePaths, shown};
@@ -211,9 +211,52 @@ pub fn require_directories(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
+/// That this process is the only one that serves requests here. The locks beside that of `work_dir` notice a daemon with another
+/// `work_dir`: by a copied configuration, or on another machine that shares the directories.
+#[derive(Debug)]
+pub struct Instance {
+    _locks: Vec<Lock>,
+}
+
+impl Instance {
+    /// Takes the locks, or says who has one.
+    pub fn take(paths: &Paths) -> Result<Self> {
+        Self::beside(paths, Lock::take(&paths.instance_lock())?)
+    }
+
+    /// As [`Instance::take`]; those who only look whether a daemon runs are waited for.
+    pub async fn take_soon(paths: &Paths) -> Result<Self> {
+        Self::beside(paths, Lock::take_soon(&paths.instance_lock()).await?)
+    }
+
+    fn beside(paths: &Paths, own: Lock) -> Result<Self> {
+        let mut locks = vec![own];
+        let state = |path: &Path| disk::state(path);
+        let (own, lists) = (state(&paths.instance_lock()), state(&paths.lists_lock()));
+        // Where `work_dir` is `tables_dir`, by whatever name, they are one file.
+        if !own.zip(lists).is_some_and(|(own, lists)| own.is_of_one_file(&lists)) {
+            let lists = Lock::take(&paths.lists_lock());
+            locks.push(lists.map_err(|error| served_by_another("tables_dir", error))?);
+        }
+        // Of one drop directory each would take half of the requests, whatever their lists are.
+        let dropped = Lock::take_directory(&paths.triggerdir);
+        locks.extend(dropped.map_err(|error| served_by_another("triggerdir", error))?);
+        Ok(Self { _locks: locks })
+    }
+}
+
+fn served_by_another(key: &str, error: Error) -> Error {
+    match error {
+        Error::Busy(held) => Error::Busy(format!(
+            "another daemon, whose `work_dir` is another, serves `{key}`: {held}: end it, or give this one directories of its own"
+        )),
+        error => error,
+    }
+}
+
 /// Makes an empty registry where there never was one.
 pub fn create_registry(paths: &Paths) -> Result<()> {
-    if disk::exists(&paths.registry) {
+    if disk::is_there(&paths.registry)? {
         return Ok(());
     }
     if has_nodes(paths)? {

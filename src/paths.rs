@@ -78,6 +78,11 @@ impl Paths {
         self.work_dir.join("subscription_manager.lock")
     }
 
+    /// `etc/subscription_manager.lock`: held as well by `run` for its life, also where `work_dir` is another.
+    pub fn lists_lock(&self) -> PathBuf {
+        self.tables_dir.join("subscription_manager.lock")
+    }
+
     /// `work/audit.jsonl`: what became of every request.
     pub fn audit(&self) -> PathBuf {
         self.work_dir.join("audit.jsonl")

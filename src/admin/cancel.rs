@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::access::Access;
 use crate::config::Config;
-use crate::disk::{self, Lock};
+use crate::disk;
 use crate::error::{Error, Result};
-use crate::ground::{self, read};
+use crate::ground::{self, Instance, read};
 use crate::model::{Node, write_time};
 use crate::protocol::{Cancel, Event, Kind, OpenRequest, Stem, TriggerFile};
 use crate::subscription::{self, Service};
@@ -71,7 +71,7 @@ async fn obeyed(config: &Config, node: &Node) -> Result<()> {
     let limit = config.rescan * 2 + PATIENCE;
     let since = Instant::now();
     while disk::exists(&path) {
-        match Lock::take(&config.paths.instance_lock()) {
+        match Instance::take(&config.paths) {
             Ok(_instance) => alone(config, node).await?,
             Err(Error::Busy(_)) if since.elapsed() < limit => tokio::time::sleep(PAUSE).await,
             Err(Error::Busy(_)) => {

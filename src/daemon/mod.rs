@@ -28,9 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::config::{Config, MonitorConfig};
-use crate::disk::{self, Hint, Lock, Watch};
+use crate::disk::{self, Hint, Watch};
 use crate::error::{Error, Result};
-use crate::ground;
+use crate::ground::{self, Instance};
 use crate::hooks::SplitterSeen;
 use crate::http;
 use crate::model::{Node, numbered};
@@ -81,7 +81,7 @@ pub async fn run(config: Config, reload: Reload, recent: Recent) -> Result<()> {
             "this runs as root, which it does not need: give it an account of its own, and its directories to that"
         );
     }
-    let _instance = Lock::take_soon(&paths.instance_lock()).await?;
+    let _instance = Instance::take_soon(&paths).await?;
     ground::create_registry(&paths)?;
     disk::claim_directory(&paths.rejected())?;
     disk::remove(&paths.die_file())?;

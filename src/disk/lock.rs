@@ -74,6 +74,25 @@ impl Lock {
         }
     }
 
+    /// Locks a directory itself. Whoever may list it can do that too, for ever: only a process of our own user, or of root, keeps us
+    /// from it. `None`: a stranger has the lock, or the file system has none for directories (NFS); both are said.
+    pub fn take_directory(path: &Path) -> Result<Option<Self>> {
+        let file = File::open(path).context("open", path)?;
+        let error = match file.try_lock() {
+            Ok(()) => return Ok(Some(Self { _file: file, _turn: None })),
+            Err(TryLockError::Error(error)) => error.to_string(),
+            Err(TryLockError::WouldBlock) => match holder_of(&file) {
+                Some(process) if is_trusted(&process) => {
+                    return Err(Error::Busy(format!("`{}` is held by process {process}", path.display())));
+                }
+                Some(process) => format!("process {process} of another user has the lock"),
+                None => "a process that the system does not name has the lock".to_owned(),
+            },
+        };
+        tracing::warn!(path = %path.display(), error, "the directory cannot be locked: another daemon that serves it is not noticed");
+        Ok(None)
+    }
+
     /// The process that holds a lock; `None` if nobody does. Looking keeps others from it for a moment.
     pub fn holder(path: &Path) -> Result<Option<String>> {
         let file = match File::open(path) {
@@ -124,11 +143,22 @@ fn queue(path: &Path) -> Arc<Queue> {
 
 /// Whoever waits for this process sees nothing happen, and should know why.
 fn tell_of_holder(file: &File, path: &Path) {
-    let locks = std::fs::read_to_string(LOCKS).unwrap_or_default();
-    let there = file.metadata().ok();
-    let process = there.and_then(|there| find_holder(&locks, there.dev(), there.ino()));
+    let process = holder_of(file);
     let process = process.as_deref().unwrap_or("unknown");
     tracing::warn!(path = %path.display(), process, "another process has the lock: it is waited for");
+}
+
+/// The process that has the lock on an open file, as far as the system says it.
+fn holder_of(file: &File) -> Option<String> {
+    let locks = std::fs::read_to_string(LOCKS).ok()?;
+    let there = file.metadata().ok()?;
+    find_holder(&locks, there.dev(), there.ino())
+}
+
+/// Whether a process is our own user's, or root's.
+fn is_trusted(process: &str) -> bool {
+    let user = super::owner(&Path::new("/proc").join(process));
+    user.is_some_and(|user| user == 0 || user == super::own_number())
 }
 
 fn open(path: &Path) -> Result<File> {

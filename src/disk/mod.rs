@@ -36,9 +36,9 @@ pub use lock::Lock;
 pub use log_file::LogFile;
 pub use observe::{
     Dropped, Identity, Names, archives, arrivals, exists, give_back, holds_the_same, is_broken, is_closed,
-    is_ours, is_out_of_files, is_socket, modified, names, open, owner, owner_and_state, owner_and_time,
-    plain_size, read_dropped, read_optional, real_directory, share_a_file_system, site_logs, size_and_time,
-    state, take,
+    is_ours, is_out_of_files, is_socket, is_there, modified, names, open, owner, owner_and_state,
+    owner_and_time, plain_size, read_dropped, read_optional, real_directory, share_a_file_system, site_logs,
+    size_and_time, state, take,
 };
 pub use publish::{
     append, append_fleeting, append_from, claim_directory, close_hidden, create_directory, create_hidden,

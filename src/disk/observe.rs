@@ -206,6 +206,14 @@ pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
+/// As [`exists`], for those who act upon it that nothing is there: a disk that does not answer has not said so.
+pub fn is_there(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        there => there.map(|_| true).context("examine", path),
+    }
+}
+
 /// What lies in a directory, each with the time at which it came there or was changed last. Nobody can set that time, unlike
 /// the one at which a file was written.
 pub fn arrivals(directory: &Path) -> Result<Vec<(std::time::SystemTime, OsString)>> {

@@ -1,9 +1,13 @@
 //! The daemon as a process: one of it, how it ends, what it says, and that it rests.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Output};
 
 use crate::cluster;
-use crate::support::{Site, Station};
+use crate::support::station::MANAGER;
+use crate::support::{Site, Station, programs};
 
 #[test]
 fn a_second_daemon_is_refused() {
@@ -12,6 +16,94 @@ fn a_second_daemon_is_refused() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(1));
     assert!(said.contains("it runs already") && said.contains(&station.process().to_string()), "{said}");
+    Site::new(cluster(), "nso").subscribe(&station, "aia.lev1 subscribe");
+}
+
+/// A copied configuration: the same drop directory, and what `settings` make different.
+fn start_beside(station: &Station<'_>, settings: &[(&str, &str)]) -> Output {
+    let config = station.at("copied.cfg");
+    let changed = |line: &str| {
+        let other = settings.iter().find(|(key, _)| line.starts_with(&format!("{key}=")));
+        other.map_or_else(|| line.to_owned(), |(key, path)| format!("{key}={}", station.at(path).display()))
+            + "\n"
+    };
+    let text: String = station.read("manager.cfg").lines().map(changed).collect();
+    fs::write(&config, text).expect("write a configuration");
+    for (_, path) in settings.iter().filter(|(key, _)| key.ends_with("dir")) {
+        fs::create_dir_all(station.at(path)).expect("make a directory");
+    }
+    // One that is not refused would go on for ever.
+    let mut command = Command::new(programs::find("timeout"));
+    command.arg("60").arg(MANAGER).arg("--config").arg(config).arg("run").output().expect("run the daemon")
+}
+
+#[test]
+fn a_second_daemon_with_a_work_dir_of_its_own_is_refused() {
+    let station = Station::started(cluster(), "");
+    let own_lists =
+        [("work_dir", "work2"), ("tables_dir", "etc2"), ("parser_config", "etc2/slon_parser.cfg")];
+    for (settings, key, named) in [
+        (&own_lists[..1], "tables_dir", "etc/subscription_manager.lock"),
+        (&own_lists, "triggerdir", "triggers"),
+    ] {
+        let second = start_beside(&station, settings);
+        let said = String::from_utf8_lossy(&second.stderr);
+        assert_eq!(second.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("serves `{key}`")) && said.contains(named), "{said}");
+        assert!(said.contains(&station.process().to_string()), "{said}");
+    }
+    assert!(!station.has("etc2/slon_parser.cfg"), "nothing was begun");
+    Site::new(cluster(), "nso").subscribe(&station, "aia.lev1 subscribe");
+    // The end of the first is enough.
+    station.kill();
+    station.configure(&format!("work_dir={}", station.at("work2").display()));
+    station.start_unready();
+    station.wait_for("the one with another work_dir", || station.has("work2/split.counter").then_some(()));
+}
+
+#[test]
+fn a_stranger_who_locks_the_drop_directory_keeps_no_daemon_from_starting() {
+    let station = Station::new(cluster(), "");
+    let mut stranger = cluster().server().home().command("flock");
+    let stranger = stranger.arg(station.at("triggers")).args(["sleep", "infinity"]).process_group(0);
+    let mut stranger = stranger.spawn().expect("run flock");
+    let directory = fs::File::open(station.at("triggers")).expect("open the drop directory");
+    station.wait_for("the lock", || directory.try_lock_shared().is_err().then_some(()));
+    let is_other = fs::metadata(format!("/proc/{}", stranger.id())).expect("it runs").uid() != current_user();
+    if is_other {
+        station.start();
+        assert!(station.said().contains("the directory cannot be locked"), "{}", station.said());
+        Site::new(cluster(), "nso").subscribe(&station, "aia.lev1 subscribe");
+    } else {
+        // Who has no other user at hand sees the one whose lock counts.
+        let refused = station.command(&["run"]);
+        assert_eq!(refused.status.code(), Some(1));
+    }
+    let group = format!("-{}", stranger.id());
+    Command::new("kill").args(["-s", "KILL", "--", &group]).status().expect("run kill");
+    stranger.wait().expect("wait for flock");
+}
+
+fn current_user() -> u32 {
+    fs::metadata("/proc/self").expect("a process").uid()
+}
+
+#[test]
+fn locks_that_the_file_system_does_not_give_are_said() {
+    let station = Station::started(cluster(), "rescan=1");
+    station.stop();
+    let lock = station.at("work/subscription_manager.lock");
+    station.start_failing("inject=flock:error=ENOLCK", &[&lock]);
+    station.wait_for("the refusal", || station.has_ended().then_some(()));
+    let said = station.said();
+    assert!(said.contains(&format!("lock `{}`: No locks available", lock.display())), "{said}");
+    // Of directories not every file system has them.
+    station.kill();
+    let triggers = station.at("triggers");
+    station.start_failing("inject=flock:error=EBADF", &[&triggers]);
+    station.wait_for("the daemon to say so", || {
+        station.said().contains("the directory cannot be locked").then_some(())
+    });
     Site::new(cluster(), "nso").subscribe(&station, "aia.lev1 subscribe");
 }
 

@@ -248,6 +248,7 @@ impl<'c> Station<'c> {
         for part in ["triggers", "site_logs", "etc"] {
             collect(&self.directory, &self.directory.join(part), &mut tree);
         }
+        tree.remove("etc/subscription_manager.lock");
         tree
     }
 
