@@ -22,7 +22,7 @@ pub(super) fn site_position(site: &Arc<Site>) -> Result<Option<Counter>> {
     // A list for all counters says nothing of where its node stands.
     let first = site.cuts.as_ref().and_then(Cuts::first).filter(|first| *first != Counter::default());
     let stands = |directory: &Path| {
-        let newest = if disk::exists(directory) {
+        let newest = if disk::is_there(directory)? {
             disk::site_logs(directory)?.pop().map(|(counter, _)| counter)
         } else {
             None

@@ -314,7 +314,7 @@ impl Tidier {
         let Some(entry) = registry.find(node.as_str()) else { return Ok(None) };
         let site = self.config.paths.site(node, Some(entry));
         // An open request may still be rolled back, to what was there to the byte.
-        if disk::exists(&site.open_request) || !disk::exists(&site.directory) {
+        if disk::is_there(&site.open_request)? || !disk::is_there(&site.directory)? {
             return Ok(None);
         }
         let Some(cuts) = read(&site.cuts, Cuts::parse)? else { return Ok(None) };

@@ -44,6 +44,19 @@ const AT_THE_END: &[Fault] = &[
     ("fsync", "EIO", &["triggers"]),
 ];
 
+/// What a network file system says now and then: that it has lost a file or has no lock to give.
+const OF_A_NETWORK: &[Fault] = &[
+    ("flock", "ENOLCK", &["work/hold.lock"]),
+    ("openat", "ESTALE", &["etc/slon_parser.cfg"]),
+    ("read", "ESTALE", &["etc/slon_parser.cfg"]),
+    ("openat", "ESTALE", &["triggers/nso.subscription_series.tgr"]),
+    ("read", "ESTALE", &["etc/nso.new.cut"]),
+    ("getdents64:when=5+", "ESTALE", &["triggers"]),
+    ("openat", "ESTALE", &["work/split.counter"]),
+    ("getdents64", "ESTALE", &["site_logs/nso.new"]),
+    ("statx", "ESTALE", &["site_logs/nso.new"]),
+];
+
 /// An installation that was started once, so that it has its registry.
 fn prepared(settings: &str) -> Station<'static> {
     let station = Station::started(cluster(), settings);
@@ -94,7 +107,9 @@ fn each_is_outlived(faults: &[Fault]) {
         let station = prepared("rescan=1");
         let paths: Vec<_> = paths.iter().map(|path| station.at(path)).collect();
         let paths: Vec<&Path> = paths.iter().map(std::path::PathBuf::as_path).collect();
-        station.start_failing(&format!("inject={call}:error={error}"), &paths);
+        let (call, when) =
+            call.split_once(':').map_or((*call, String::new()), |(call, when)| (call, format!(":{when}")));
+        station.start_failing(&format!("inject={call}:error={error}{when}"), &paths);
         station
             .wait_for("the daemon to start", || station.has("work/subscription_manager.lock").then_some(()));
         let mut lifted = false;
@@ -117,6 +132,11 @@ fn names_that_cannot_be_put_into_place_on_the_way() {
 #[test]
 fn names_that_cannot_be_put_into_place_at_the_end() {
     each_is_outlived(AT_THE_END);
+}
+
+#[test]
+fn a_network_file_system_that_fails_for_a_while() {
+    each_is_outlived(OF_A_NETWORK);
 }
 
 #[test]
