@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::case::Case;
+use crate::case::{Case, findings};
 
 #[test]
 fn what_is_wrong_with_the_registry_is_said() {
@@ -179,4 +179,85 @@ fn who_may_write_where_is_said() {
             |_| fs::set_permissions(&at, usual).unwrap(),
         );
     }
+}
+
+/// The node as requests make it, with `.cuts`.
+fn with_cuts() -> Case {
+    let case = Case::new();
+    case.write("etc/nso.lst", "hmi.m_45s\naia.lev1\n");
+    case.write("etc/nso.cuts", "from 3\nhmi.m_45s hmi.m_45s_seq\naia.lev1 aia.lev1_seq\n");
+    case
+}
+
+/// Every byte of a file that was damaged in one bit is said, or means what it meant before.
+#[track_caller]
+fn is_said_of_every_letter(case: &Case, path: &str, means_the_same: impl Fn(&[u8]) -> bool) {
+    let whole = fs::read(case.at(path)).unwrap();
+    let said = || {
+        let found = findings(&case.station.command(&["check", "--json"]));
+        found.iter().any(|finding| finding["severity"] != "note")
+    };
+    assert!(!said());
+    let mut silent = Vec::new();
+    for at in 0..whole.len() {
+        // Every bit of a byte, over the file; all of each byte would take an hour.
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        if means_the_same(&damaged) {
+            continue;
+        }
+        fs::write(case.at(path), &damaged).unwrap();
+        if !said() {
+            silent.push(String::from_utf8_lossy(&damaged).into_owned());
+        }
+    }
+    fs::write(case.at(path), &whole).unwrap();
+    assert!(silent.is_empty(), "{silent:#?}");
+    assert!(!said());
+}
+
+/// Upper and lower case of a name without quotes are one, and so are a space and a tab.
+fn alike(one: &[u8], other: &[u8]) -> bool {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase();
+    let words =
+        |text: &str| text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect();
+    let lines: [Vec<Vec<String>>; 2] = [words(&text(one)), words(&text(other))];
+    lines[0] == lines[1]
+}
+
+#[test]
+fn a_flipped_letter_in_a_list_is_said() {
+    let case = Case::new();
+    let list = fs::read(case.at("etc/nso.lst")).unwrap();
+    is_said_of_every_letter(&case, "etc/nso.lst", |damaged| alike(damaged, &list));
+    let case = with_cuts();
+    let list = fs::read(case.at("etc/nso.lst")).unwrap();
+    is_said_of_every_letter(&case, "etc/nso.lst", |damaged| alike(damaged, &list));
+}
+
+#[test]
+fn a_flipped_letter_in_the_lists_by_counter_is_said() {
+    let case = with_cuts();
+    let cuts = fs::read(case.at("etc/nso.cuts")).unwrap();
+    let is_sequence = |damaged: &[u8]| {
+        let series = |bytes: &[u8]| -> Vec<String> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.lines().map(|line| line.split(' ').next().unwrap_or_default().to_lowercase()).collect()
+        };
+        series(damaged) == series(&cuts)
+    };
+    is_said_of_every_letter(&case, "etc/nso.cuts", |damaged| alike(damaged, &cuts) || is_sequence(damaged));
+}
+
+#[test]
+fn a_flipped_letter_in_the_registry_is_said() {
+    let case = with_cuts();
+    let registry = fs::read(case.at("etc/slon_parser.cfg")).unwrap();
+    let same = |damaged: &[u8]| {
+        let words = |bytes: &[u8]| -> Vec<String> {
+            String::from_utf8_lossy(bytes).split_whitespace().map(str::to_owned).collect()
+        };
+        words(damaged) == words(&registry)
+    };
+    is_said_of_every_letter(&case, "etc/slon_parser.cfg", same);
 }
