@@ -10,7 +10,7 @@ use crate::ground::{self, Ground};
 use crate::model::Node;
 use crate::paths::Paths;
 use crate::protocol::TriggerFile;
-use crate::subscription::{Service, settle};
+use crate::subscription::{Service, obstacle, settle};
 
 /// Removes temporary files where requests are dropped and site logs lie, gives claimed requests back, and returns the nodes of
 /// which something lies there: all are to be brought to rest.
@@ -73,11 +73,15 @@ pub(super) async fn bring_to_rest(service: &Arc<Service>, nodes: &mut BTreeSet<N
     all_wait
 }
 
-/// Whether a node's own files cannot be read: for the same reason the splitter stops its logs, and nothing of what was left half done
-/// is built upon.
+/// Whether a node's own files cannot be read, or one of its directories is none: for the same reason the splitter stops its logs, and
+/// nothing of what was left half done is built upon.
 fn is_in_its_own_way(service: &Service, node: &Node) -> bool {
     let paths = &service.config.paths;
-    ground::registry(paths).is_ok_and(|registry| Ground::read(paths, registry, node).is_err())
+    let ground = |registry| Ground::read(paths, registry, node);
+    ground::registry(paths).is_ok_and(|registry| match ground(registry) {
+        Ok(ground) => obstacle(&ground).is_some(),
+        Err(_) => true,
+    })
 }
 
 /// One file of a stranger's must not keep the daemon from its work.

@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::{
-    append_once, change, create_directory, is_ours, keep_apart, names, remove, rename, replace, site_logs,
-    sync_directory, write,
+    append_once, change, create_directory, is_ours, keep_apart, names, real_directory, remove, rename,
+    replace, site_logs, sync_directory, write,
 };
 use crate::error::{Context, Result};
 use crate::model::Step;
@@ -32,9 +32,12 @@ pub fn act(steps: &[Step]) -> Result<()> {
 
 /// Moves the site logs in the order of their counters, so that whoever lists `into` meanwhile never sees a gap.
 pub fn move_logs(from: &Path, into: &Path) -> Result<()> {
-    if !super::exists(from) {
+    if !super::is_there(from)? {
         return Ok(());
     }
+    // A link would lead to what is not ours, or take logs away from where they are looked for.
+    real_directory(from)?;
+    real_directory(into)?;
     let mut left = Vec::new();
     for (_, name) in site_logs(from)? {
         let (source, target) = (from.join(&name), into.join(&name));
@@ -46,7 +49,7 @@ pub fn move_logs(from: &Path, into: &Path) -> Result<()> {
             renamed => renamed.context("rename", &source)?,
         }
         // Copied; or two names of one file: rename(2) does nothing then.
-        if super::exists(&source) {
+        if super::is_there(&source)? {
             left.push(source);
         }
     }
@@ -62,7 +65,7 @@ pub fn move_logs(from: &Path, into: &Path) -> Result<()> {
 fn remove_directory(path: &Path) -> Result<()> {
     match names(path) {
         Ok(_) => {}
-        Err(_) if !super::exists(path) => return Ok(()),
+        Err(_) if !super::is_there(path)? => return Ok(()),
         Err(error) => return Err(error),
     }
     change::remove_tree(path).context("remove directory", path)?;
@@ -75,6 +78,27 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn logs_are_moved_through_no_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for (link, target) in [("from", "into"), ("into", "from")] {
+            fs::create_dir(at("elsewhere")).unwrap();
+            fs::create_dir(at(target)).unwrap();
+            std::os::unix::fs::symlink(at("elsewhere"), at(link)).unwrap();
+            let name = "slony1_log_2_00000000000000000001.sql";
+            let log = if link == "from" { at("elsewhere") } else { at("from") }.join(name);
+            fs::write(&log, "rows").unwrap();
+            assert!(move_logs(&at("from"), &at("into")).is_err());
+            assert!(log.exists());
+            fs::remove_file(at(link)).unwrap();
+            for directory in ["elsewhere", target] {
+                fs::remove_dir_all(at(directory)).unwrap();
+            }
+        }
+        move_logs(&at("from"), &at("into")).unwrap();
+    }
 
     #[test]
     fn what_a_stranger_hid_under_our_name_is_not_shown() {

@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::ground::{self, Ground};
 use crate::model::{Counter, Dialect, Node};
 use crate::protocol::{Cuts, Kind, Stem};
-use crate::subscription::look;
 use crate::subscription::stage::Stage;
+use crate::subscription::{look, obstacle};
 
 /// One node, in full. PROTOCOL.md documents the fields.
 #[derive(Debug, Clone, Serialize)]
@@ -71,7 +71,10 @@ impl NodeDetail {
             },
             group: access.rules().group(node).map(str::to_owned),
             not_allowed: access.denied(node, series()).into_iter().map(ToString::to_string).collect(),
-            waits_for: waits_for(&stage, running, dump, config.request_age, SystemTime::now()),
+            waits_for: match (&stage, obstacle(&ground)) {
+                (Stage::CleaningUp(_) | Stage::Refusing(_), Some(why)) => Some(format!("cannot end: {why}")),
+                _ => waits_for(&stage, running, dump, config.request_age, SystemTime::now()),
+            },
             request: ground.open.as_ref().map(RequestView::of),
         }))
     }

@@ -14,7 +14,7 @@ use crate::logs::{Standing, hole, standing};
 use crate::model::{Counter, Node, SeriesList, Shelf};
 use crate::protocol::{Dump, Hole, Kind, Registry, Stem, Stopped, Why};
 use crate::subscription::stage::Stage;
-use crate::subscription::{look, objection};
+use crate::subscription::{look, objection, obstacle};
 
 /// The stage of a node whose files cannot be read.
 const UNREADABLE: &str = "unreadable";
@@ -107,7 +107,8 @@ impl NodeView {
             Stem::ALL.into_iter().find(|stem| disk::exists(&paths.trigger(node, *stem, Kind::Request)));
         let stage = Stage::of(&look(paths, access, node, ground, requested));
         let is_registered = ground.list().is_some();
-        let shelf = if is_registered && disk::exists(&ground.site.directory) {
+        // What is no directory has its own note, of its request or of its stop.
+        let shelf = if is_registered && disk::real_directory(&ground.site.directory).is_ok() {
             disk::shelf(&ground.site.directory, config.slony_node)?
         } else {
             Shelf::default()
@@ -123,6 +124,7 @@ impl NodeView {
         let stop = ground.stopped.as_ref().map(|stopped| stop_note(stopped, node));
         let notes: Vec<(Severity, String)> = stop
             .into_iter()
+            .chain(obstacle(ground).map(|why| (Severity::Error, format!("its request cannot end: {why}"))))
             .chain(standing.note().map(|note| (graveness(standing), note)))
             .chain(hole_notes(common.holes, node).map(|note| (Severity::Error, note)))
             .chain(said.faults.into_iter().map(|fault| (Severity::Warning, fault)))

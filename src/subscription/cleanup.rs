@@ -4,6 +4,7 @@
 use super::audit;
 use super::decide::{self, Verdict, finish, promote, roll_back};
 use super::lost::{lost, make_again};
+use super::obstacle;
 use super::refuse;
 use super::worker::Worker;
 use crate::disk;
@@ -115,6 +116,9 @@ pub(super) async fn clean_up(worker: &Worker, stem: Stem) -> Result<bool> {
             }
             if is_early(&paths, ground, open, success)? {
                 return Ok((steps, End::Early));
+            }
+            if let Some(obstacle) = obstacle::of_end(ground, open, success) {
+                return Err(Error::Stopped(obstacle));
             }
             let event = reason.as_deref().map_or(Event::Applied, |reason| audit::failure(open, reason));
             steps = vec![audit::tell(&paths, &name, ground, open, event, reason)];

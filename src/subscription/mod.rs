@@ -12,6 +12,7 @@ mod claim;
 mod cleanup;
 mod look;
 mod lost;
+mod obstacle;
 mod progress;
 mod refuse;
 mod rejected;
@@ -25,6 +26,7 @@ mod worker;
 
 pub use claim::is_given_back;
 pub use look::look;
+pub use obstacle::obstacle;
 pub use progress::Progress;
 pub use refuse::{reject_unread, set_aside};
 pub use rejected::tidy_rejected;

@@ -6,10 +6,11 @@ use std::path::Path;
 use super::audit;
 use super::decide::{begin_again, forget_ready, forget_sql, roll_back, taken_back};
 use super::lost::{lost, make_again};
+use super::obstacle;
 use super::service::Service;
 use super::worker::Worker;
 use crate::disk::{self, Identity};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Node, SeriesList, Step};
 use crate::paths::{Paths, shown};
 use crate::protocol::{Done, Kind, OpenRequest, Outcome, Phase, SqlDone, Stem, TriggerFile};
@@ -59,6 +60,9 @@ pub(super) async fn wind_back(worker: &Worker, then: Then) -> Result<bool> {
         if then == Then::BeginAgain && matches!(open.phase, Phase::Published { .. }) {
             // The subscriber may apply the SQL by now: it stands.
             return Ok((Vec::new(), true));
+        }
+        if let Some(obstacle) = obstacle::of_end(ground, open, false) {
+            return Err(Error::Stopped(obstacle));
         }
         let lost = lost(&paths, ground, open, false)?;
         let mut steps: Vec<_> = make_again(ground, lost.as_ref()).into_iter().collect();
@@ -126,7 +130,7 @@ pub fn reject_unread(
     let paths = &service.config.paths;
     let Some(judged) = judged else { return Ok(()) };
     // An open request goes on: whatever this is, it is not its subscriber's next one.
-    if !disk::exists(&paths.site(&file.node, None).open_request) {
+    if !disk::is_there(&paths.site(&file.node, None).open_request)? {
         answer(service, &file.node, file.stem, None, reason)?;
     }
     set_aside(paths, path, |there| there == judged, reason)

@@ -18,6 +18,7 @@ mod life;
 mod list;
 mod lost;
 mod numbers;
+mod obstacle;
 mod outcomes;
 mod packing;
 mod process;
@@ -47,6 +48,7 @@ const SUBJECTS: &[&str] = &[
     "life",
     "numbers",
     "lost",
+    "obstacle",
 ];
 
 /// Series that take seconds to dump where a station says `dump_rate=300000`.

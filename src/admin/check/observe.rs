@@ -72,6 +72,8 @@ pub(super) struct NodeFacts {
     pub(super) has_new_list: bool,
     pub(super) has_stopped: bool,
     pub(super) has_decisions: bool,
+    /// Those of its directories whose name something else has, and what that is.
+    pub(super) in_the_way: Vec<(PathBuf, String)>,
     /// The logs in its directories; `None` where there is none.
     pub(super) shelf: Option<Shelf>,
     pub(super) new_shelf: Option<Shelf>,
@@ -119,6 +121,11 @@ impl NodeFacts {
     fn is_dumping(&self) -> bool {
         let open = self.ground.as_ref().ok().and_then(|ground| ground.open.as_ref());
         open.is_some_and(|open| !matches!(open.phase, Phase::Published { .. }))
+    }
+
+    /// Whether something else has the name of its directory.
+    pub(super) fn has_no_directory(&self) -> bool {
+        self.in_the_way.iter().any(|(path, _)| *path == self.site.directory)
     }
 
     /// Whether a fence stands.
@@ -218,8 +225,14 @@ fn node_facts(
     let site = paths.site(node, entry.as_ref());
     let ground = Ground::read(paths, registry.clone(), node);
     let shelf = |directory: &Path| {
-        if disk::exists(directory) { disk::shelf(directory, config.slony_node).map(Some) } else { Ok(None) }
+        let is_there = disk::real_directory(directory).is_ok();
+        if is_there { disk::shelf(directory, config.slony_node).map(Some) } else { Ok(None) }
     };
+    let no_directory = |directory: &PathBuf| {
+        let fault = disk::real_directory(directory).err().filter(|_| disk::exists(directory))?;
+        Some((directory.clone(), fault.chain()))
+    };
+    let directories = [&site.directory, &site.new_directory, &site.held_directory];
     let files = Stem::ALL.into_iter().flat_map(|stem| Kind::ALL.map(|kind| (stem, kind)));
     let file = |(stem, kind)| TriggerFile { node: node.clone(), stem, kind };
     let age = |file: TriggerFile| {
@@ -235,6 +248,7 @@ fn node_facts(
         has_new_list: disk::exists(&site.new_list),
         has_stopped: disk::exists(&site.stopped),
         has_decisions: disk::exists(&site.decisions),
+        in_the_way: directories.into_iter().filter_map(no_directory).collect(),
         shelf: shelf(&site.directory)?,
         new_shelf: shelf(&site.new_directory)?,
         held_shelf: shelf(&site.held_directory)?,

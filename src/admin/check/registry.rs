@@ -44,6 +44,9 @@ pub(super) fn decide(config: &Config, facts: &Facts, found: &mut Findings) {
         }
     }
     for node in &facts.nodes {
+        if node.entry.is_some() || node.is_open {
+            in_the_way(node, found);
+        }
         if node.entry.is_some() {
             registered(node, found);
         } else if !node.is_open {
@@ -55,9 +58,21 @@ pub(super) fn decide(config: &Config, facts: &Facts, found: &mut Findings) {
     }
 }
 
+/// A link or a file where logs come from or go to.
+fn in_the_way(node: &NodeFacts, found: &mut Findings) {
+    for (_, what) in &node.in_the_way {
+        found.error(
+            "no-directory",
+            &node.node,
+            what.clone(),
+            "put the directory in its place: the node's logs, and the end of its request, go on by themselves then",
+        );
+    }
+}
+
 fn registered(node: &NodeFacts, found: &mut Findings) {
     let name = &node.node;
-    if node.shelf.is_none() {
+    if node.shelf.is_none() && !node.has_no_directory() {
         let directory = node.site.directory.display();
         found.error(
             "directory-missing",
@@ -91,7 +106,7 @@ fn registered(node: &NodeFacts, found: &mut Findings) {
                     format!(
                         "its list lacks {less} series that `.cuts` has, and has {more} that it lacks; `.cuts` holds"
                     ),
-                    "make `.lst` as the last section of `.cuts`; a list is changed by requests only",
+                    "one of the two was edited, or is damaged: make them alike again by `history NODE`; a list is changed by requests only",
                 );
             }
         }
@@ -129,7 +144,7 @@ fn unregistered(node: &NodeFacts, found: &mut Findings) {
             "remove it, or put the node's line back into the registry",
         );
     }
-    if node.shelf.is_some() {
+    if node.shelf.is_some() || node.has_no_directory() {
         found.warning(
             "unregistered-directory",
             name,
