@@ -234,7 +234,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
         clear_the_way(to)?;
     }
     match change::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !super::exists(from) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !super::is_there(from)? => return Ok(()),
         result => result.context("rename", from)?,
     }
     if parent(from) == parent(to) {
@@ -320,16 +320,23 @@ pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     let directory = parent(to);
     let hidden = match change::link_hidden(from, directory) {
         Err(error) if matches!(error.raw_os_error(), Some(code) if is_link_refusal(code)) => {
-            let mut copy = create_hidden(directory)?;
-            let mut source = File::open(from).context("open", from)?;
-            io::copy(&mut source, copy.as_file_mut()).context("copy a file to", to)?;
-            change::set_mode_of(&copy, READABLE).context("set the mode of", copy.path())?;
-            change::sync_open(copy.as_file(), copy.path()).context("sync", copy.path())?;
-            copy.into_temp_path()
+            copy_hidden(from, directory)?
         }
         hidden => hidden.context("link a file to", to)?,
     };
     change::persist(hidden, to).map_err(|e| e.error).context("rename a file to", to)
+}
+
+/// A copy under a hidden name, on disk. What is no plain file has nothing that a log could have.
+fn copy_hidden(from: &Path, directory: &Path) -> Result<TempPath> {
+    let Some(mut source) = super::observe::open_plain(from)? else {
+        return Err(io::Error::from(io::ErrorKind::NotFound)).context("open", from);
+    };
+    let mut copy = create_hidden(directory)?;
+    io::copy(&mut source, copy.as_file_mut()).context("copy a file into", directory)?;
+    change::set_mode_of(&copy, READABLE).context("set the mode of", copy.path())?;
+    change::sync_open(copy.as_file(), copy.path()).context("sync", copy.path())?;
+    Ok(copy.into_temp_path())
 }
 
 /// Another file system, too many links, or a file system without links.
@@ -351,6 +358,8 @@ fn parent(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::CWD;
+
     use super::*;
 
     #[test]
@@ -437,6 +446,24 @@ mod tests {
         assert!(!a.exists() && b.exists());
         rename(&a, &b).unwrap();
         assert!(b.exists(), "a rename that was done is not an error");
+    }
+
+    #[test]
+    fn only_a_plain_file_is_copied_to_another_file_system() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
+        let (log, copy) = (from.path().join("log"), to.path().join("log"));
+        fs::write(from.path().join("secret"), "not to be shown").unwrap();
+        std::os::unix::fs::symlink(from.path().join("secret"), &log).unwrap();
+        assert!(link_or_copy(&log, &copy).is_err());
+        fs::remove_file(&log).unwrap();
+        rustix::fs::mknodat(CWD, &log, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+        assert!(link_or_copy(&log, &copy).is_err(), "it waits for no writer");
+        fs::remove_file(&log).unwrap();
+        assert!(link_or_copy(&log, &copy).is_err());
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
+        fs::write(&log, "rows").unwrap();
+        link_or_copy(&log, &copy).unwrap();
+        assert_eq!(fs::read(&copy).unwrap(), b"rows");
     }
 
     #[test]
