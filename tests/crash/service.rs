@@ -13,12 +13,17 @@ use crate::{change, cluster};
 const DONE: &str = "triggers/nso.subscription_series.done";
 const SQLDONE: &str = "triggers/nso.subscription_series.sqldone";
 
+/// By this line the answers to a request that supersedes another are told from those to that.
+const SECOND: &str = "request second";
+
 /// How a request ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Success,
     /// The site could not apply the SQL.
     Failure,
+    /// The site has said nothing for `request_days`.
+    Expiry,
     /// The data centre says no.
     Refusal,
 }
@@ -27,6 +32,8 @@ enum End {
 struct Serving {
     /// What the site has before; nothing: it is new.
     before: &'static [&'static str],
+    /// What it asks for first, and supersedes when that is answered.
+    superseded: Option<&'static str>,
     ask: &'static str,
     end: End,
     /// What it has in the end.
@@ -56,7 +63,7 @@ impl Serving {
         end: End,
         after: &'static [&'static str],
     ) -> Self {
-        Self { before, ask, end, after, last_line: "end\n", refusal: OnceLock::new() }
+        Self { before, superseded: None, ask, end, after, last_line: "end\n", refusal: OnceLock::new() }
     }
 
     /// What must lie there in the end, but for `.done`.
@@ -69,7 +76,7 @@ impl Serving {
                 let cuts: Vec<_> = first.into_iter().chain([(cut + 1, self.after)]).collect();
                 expected.extend(node(&world.station, "nso", &cuts));
             }
-            End::Failure => {}
+            End::Failure | End::Expiry => {}
             End::Refusal => {
                 expected.extend(self.refusal.get().cloned().unwrap_or_default());
             }
@@ -100,6 +107,31 @@ impl Serving {
         }
     }
 
+    /// Asks, and returns the answer to that.
+    fn ask(&self, world: &World, deaths: &Deaths) -> String {
+        let World { station, site, .. } = world;
+        let answer = |line: &str| {
+            station.wait_for("an answer", || {
+                revive(world, deaths);
+                fs::read_to_string(station.at(SQLDONE)).ok().filter(|text| text.contains(line))
+            })
+        };
+        let ask = |lines: &str| {
+            let request = site.request(lines);
+            let request = request.strip_suffix("end\n").unwrap().to_owned() + self.last_line;
+            station.drop_file("nso.subscription_series.tgr", &request);
+        };
+        let Some(first) = self.superseded else {
+            ask(self.ask);
+            // Where nobody is waited for, it may be gone before it is seen.
+            return if self.end == End::Expiry { String::new() } else { answer("") };
+        };
+        ask(first);
+        answer("");
+        ask(&format!("{SECOND}\n{}", self.ask));
+        answer(SECOND)
+    }
+
     /// Applies the SQL, as plain psql does.
     fn apply(&self, world: &World) {
         if !self.before.is_empty() {
@@ -111,8 +143,17 @@ impl Serving {
     fn done(&self) -> String {
         let mut text = match self.end {
             End::Success => "success true\n".to_owned(),
-            _ => "success false\nreason the site could not apply the SQL\n".to_owned(),
+            End::Expiry => {
+                "success false\nreason nobody said within 0 days whether the SQL could be applied\n"
+                    .to_owned()
+            }
+            End::Failure | End::Refusal => {
+                "success false\nreason the site could not apply the SQL\n".to_owned()
+            }
         };
+        if self.superseded.is_some() {
+            text += &format!("{SECOND}\n");
+        }
         self.after.iter().for_each(|series| text += &format!("{series}\n"));
         text
     }
@@ -140,6 +181,9 @@ impl Scenario for Serving {
             station.stop();
             cut
         });
+        if self.end == End::Expiry {
+            station.configure("request_days=0");
+        }
         let mut before = without_logs(contents(&station));
         // The daemon makes it when it first starts.
         before.entry("etc/slon_parser.cfg".to_owned()).or_default();
@@ -152,15 +196,9 @@ impl Scenario for Serving {
     }
 
     fn run(&self, world: &World, deaths: &Deaths) {
-        let World { station, site, .. } = world;
+        let station = &world.station;
         station.start_with(&deaths.environment());
-        let request = site.request(self.ask);
-        let request = request.strip_suffix("end\n").unwrap().to_owned() + self.last_line;
-        station.drop_file("nso.subscription_series.tgr", &request);
-        let sqldone = station.wait_for("an answer", || {
-            revive(world, deaths);
-            fs::read_to_string(station.at(SQLDONE)).ok()
-        });
+        let sqldone = self.ask(world, deaths);
         if self.end == End::Refusal {
             assert!(sqldone.contains("unknown: served.none"), "{sqldone}");
             let left =
@@ -175,8 +213,8 @@ impl Scenario for Serving {
                 left
             });
         } else {
-            world.cut.set(cut(&sqldone)).unwrap();
             if self.end == End::Success {
+                world.cut.set(cut(&sqldone)).unwrap();
                 self.apply(world);
                 change("served.b");
             }
@@ -185,7 +223,7 @@ impl Scenario for Serving {
                 let is_said = ["sqlapplied", "cleanup", "done"]
                     .iter()
                     .any(|ending| station.has(&format!("triggers/nso.subscription_series.{ending}")));
-                if !is_said {
+                if !is_said && self.end != End::Expiry {
                     let text = format!("node nso\nsuccess {}\n", self.end == End::Success);
                     station.drop_file("nso.subscription_series.sqlapplied", &text);
                 }
@@ -262,4 +300,18 @@ fn a_request_is_refused() {
     let before = &["served.a"];
     let scenario = Serving::new(before, "served.none subscribe", End::Refusal, before);
     walk("a refusal", Extent::Sample(8), &scenario);
+}
+
+#[test]
+fn a_request_that_nobody_answers_expires() {
+    let before = &["served.a", "served.c"];
+    let scenario = Serving::new(before, "served.b subscribe", End::Expiry, before);
+    walk("an expiry", Extent::Sample(8), &scenario);
+}
+
+#[test]
+fn a_request_supersedes_the_one_before() {
+    let served = Serving::new(&["served.a"], "served.c subscribe", End::Success, &["served.a", "served.c"]);
+    let scenario = Serving { superseded: Some("served.b subscribe"), ..served };
+    walk("a newer request", Extent::Sample(12), &scenario);
 }
