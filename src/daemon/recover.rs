@@ -15,9 +15,19 @@ use crate::subscription::{Service, obstacle, settle};
 /// Removes temporary files where requests are dropped and site logs lie, gives claimed requests back, and returns the nodes of
 /// which something lies there: all are to be brought to rest.
 pub(super) async fn tidy(service: &Service) -> Result<BTreeSet<Node>> {
-    let paths = &service.config.paths;
+    let paths = service.config.paths.clone();
     // Another process may be splitting, and has temporary files then.
-    let _hold = service.hold().await?;
+    let hold = service.hold().await?;
+    // A directory may lie on a file system that does not answer: the daemon hears signals all the same.
+    let tidied = tokio::task::spawn_blocking(move || {
+        let tidied = tidy_under(&hold, &paths);
+        drop(hold);
+        tidied
+    });
+    tidied.await.map_err(|error| Error::Stopped(format!("a thread broke: {error}")))?
+}
+
+fn tidy_under(_hold: &Lock, paths: &Paths) -> Result<BTreeSet<Node>> {
     pass_over(ground::put_on_disk(paths));
     let mut nodes = BTreeSet::new();
     for name in disk::names(&paths.triggerdir)? {
