@@ -13,7 +13,7 @@ use crate::model::{Counter, Node, SeriesList, SlonyNode};
 use crate::paths::{Paths, SitePaths, shown};
 use crate::protocol::{
     Cuts, Entry, Malformed, OpenRequest, Registry, Request, Stopped, read_acknowledgement, read_names,
-    read_seen,
+    read_seen, read_system, write_system,
 };
 
 /// One node at one moment.
@@ -188,6 +188,29 @@ pub fn check_slony_node(paths: &Paths, configured: Option<SlonyNode>, said: Slon
             "but archives of Slony node {} were split: if another node ships logs from now on, set slony_node={said}",
             last.name.node
         )),
+        _ => Ok(()),
+    }
+}
+
+/// Fails if a server is another than the one whose archives were split, as far as it says which it is: its counters may have come to the
+/// same numbers by other rows.
+pub fn check_system(paths: &Paths, said: Option<i64>) -> Result<()> {
+    let path = paths.system_identifier();
+    match (read(&path, read_system)?, said) {
+        (Some(before), Some(said)) if before != said => Err(Error::WrongDatabase(format!(
+            "this is another PostgreSQL server than the one whose archives were split (system identifier {said}, not {before}): put \
+             `pg_host` and `pg_port` right, or, if it has taken that one's place with everything in it (pg_upgrade, pg_dump), remove `{}`",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Remembers a server that has proved to be the right one, unless one is remembered.
+pub fn remember_system(paths: &Paths, said: Option<i64>) -> Result<()> {
+    let path = paths.system_identifier();
+    match said {
+        Some(said) if !disk::is_there(&path)? => disk::write(&path, &write_system(said)),
         _ => Ok(()),
     }
 }

@@ -58,6 +58,11 @@ impl Paths {
         self.work_dir.join("split.confirmed")
     }
 
+    /// `work/system_identifier`: of the PostgreSQL cluster whose archives were split.
+    pub fn system_identifier(&self) -> PathBuf {
+        self.work_dir.join("system_identifier")
+    }
+
     /// `work/holes`: where slon ran without `-a`, and who misses rows since.
     pub fn holes(&self) -> PathBuf {
         self.work_dir.join("holes")

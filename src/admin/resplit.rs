@@ -25,7 +25,11 @@ pub async fn resplit(config: &Config, node: &Node, range: (Counter, Counter), dr
     // What was split once is true: the database is asked for its node only, and only if nothing else says it.
     let slony_node = match only_node(config, splitter.archive_dir()) {
         Ok(node) => node,
-        Err(_) => Committed::new(Database::new(&config.database, &config.cluster)).slony_node().await?,
+        Err(_) => {
+            Committed::new(Database::new(&config.database, &config.cluster), &config.paths)
+                .slony_node()
+                .await?
+        }
     };
     if !dry {
         ground::put_on_disk(&config.paths)?;

@@ -26,12 +26,13 @@ pub async fn split(config: &Config, until: Option<Counter>, empty: Option<Counte
         let first = lowest.map_or(until, Counter::previous);
         return split_by(config, &splitter, &mut Vouched { until, node }, first, empty).await;
     }
-    let mut gate = Committed::new(Database::new(&config.database, &config.cluster));
+    let mut gate = Committed::new(Database::new(&config.database, &config.cluster), &config.paths);
     ground::check_slony_node(&config.paths, config.slony_node, gate.slony_node().await?)?;
     let mut evidence = Evidence::new(splitter.clone());
     let looked = evidence.look(&mut gate).await;
     let last = gate.committed().await?;
     splitter.check_time(last).await?;
+    gate.remember()?;
     let said = split_by(config, &splitter, &mut gate, last, empty).await?;
     let compared = match looked {
         Ok(()) => evidence.compare(&mut gate).await,

@@ -13,7 +13,11 @@ use crate::logs::{Committed, Gate as _, Tidier};
 pub async fn tidy(config: &Config) -> Result<String> {
     let node = match config.slony_node {
         Some(node) => node,
-        None => Committed::new(Database::new(&config.database, &config.cluster)).slony_node().await?,
+        None => {
+            Committed::new(Database::new(&config.database, &config.cluster), &config.paths)
+                .slony_node()
+                .await?
+        }
     };
     ground::put_on_disk(&config.paths)?;
     let reports = Tidier::new(config, Access::load(config)?, node, CancellationToken::new()).round().await?;

@@ -35,7 +35,7 @@ impl Background {
             None => (None, None),
         };
         let stop = CancellationToken::new();
-        let gate = || Committed::new(service.database.clone());
+        let gate = || Committed::new(service.database.clone(), &service.config.paths);
         let split = splitting::split(service.clone(), splitter, gate(), told, stop.clone());
         let tidy = tidying::tidy(config.clone(), service.access.clone(), gate(), stop.clone());
         Some(Self {

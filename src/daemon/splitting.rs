@@ -110,6 +110,7 @@ impl Splitting {
             let committed = self.gate.committed().await?;
             self.pulse.committed(committed);
             self.splitter.check_time(committed).await?;
+            self.gate.remember()?;
             let count = self.splitter.split_through(&mut self.gate, committed, node, &self.cancel).await?;
             self.service.tally.split(count);
             let next = ArchiveName { node, counter: committed.next() };

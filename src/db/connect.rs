@@ -94,6 +94,20 @@ impl Database {
         })
     }
 
+    /// The number that initdb gave to the server's files; standbys have that of their primary. `None`: the server does not tell it.
+    pub async fn system_identifier(&self, session: &Session) -> Result<Option<i64>> {
+        let asked =
+            session.client().query_one("select system_identifier from pg_control_system()", &[]).await;
+        let is_closed = |error: &tokio_postgres::Error| {
+            let kept = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::UNDEFINED_FUNCTION];
+            error.code().is_some_and(|code| kept.contains(code))
+        };
+        match asked {
+            Err(error) if is_closed(&error) => Ok(None),
+            asked => Ok(Some(asked.tried("ask for the server's system identifier")?.get(0))),
+        }
+    }
+
     /// The number of the last archive whose transaction has committed. slon names an archive before it commits; only up
     /// to here they are true.
     pub async fn committed(&self, session: &Session) -> Result<Counter> {

@@ -9,7 +9,9 @@ use tokio::time::timeout;
 use super::plan::Numbers;
 use crate::db::{self, Confirmations, Database, Session};
 use crate::error::{Error, Result};
+use crate::ground;
 use crate::model::{Counter, Series, SlonyNode};
+use crate::paths::Paths;
 
 /// What is asked here takes milliseconds. A server that stands still, or something between that swallows what is sent, may
 /// keep the line alive and never answer.
@@ -31,7 +33,10 @@ pub trait Gate: Send {
 /// The log-shipping node's database says it; asked over one connection, made again when it breaks.
 pub struct Committed {
     database: Database,
+    paths: Paths,
     session: Option<Session>,
+    /// The system identifier of the server that the session is with.
+    system: Option<i64>,
 }
 
 /// The operator says it; no database is asked.
@@ -44,8 +49,13 @@ pub struct Vouched {
 
 impl Committed {
     /// Nothing is connected yet.
-    pub fn new(database: Database) -> Self {
-        Self { database, session: None }
+    pub fn new(database: Database, paths: &Paths) -> Self {
+        Self { database, paths: paths.clone(), session: None, system: None }
+    }
+
+    /// Remembers the server: what it says of the counter fits to what was split.
+    pub fn remember(&self) -> Result<()> {
+        ground::remember_system(&self.paths, self.system)
     }
 
     /// What slon has applied from these events on, by Slony node.
@@ -72,7 +82,13 @@ impl Committed {
     async fn session(&mut self) -> Result<&Session> {
         let session = match self.session.take() {
             Some(session) if !session.is_closed() => session,
-            _ => self.database.connect().await?,
+            _ => {
+                // Another server may be behind the address by now; while a session lives it is the same.
+                let session = self.database.connect().await?;
+                self.system = self.database.system_identifier(&session).await?;
+                ground::check_system(&self.paths, self.system)?;
+                session
+            }
         };
         Ok(self.session.insert(session))
     }

@@ -22,6 +22,7 @@ mod request;
 mod seen;
 mod series_list;
 mod stopped;
+mod system;
 mod trigger;
 pub mod watched;
 
@@ -43,6 +44,7 @@ pub use request::Request;
 pub use seen::{Seen, read_seen};
 pub use series_list::{read_names, read_subscriptions, write_names, write_subscriptions};
 pub use stopped::{Decision, Decisions, Stopped, Why};
+pub use system::{read_system, write_system};
 pub use trigger::{Kind, Stem, TriggerFile, Writer, sql_file_names, writer};
 pub use watched::Watched;
 

@@ -134,6 +134,8 @@ async fn dump_in(
     let begin = async {
         let node = service.database.local_node(&session).await?;
         ground::check_slony_node(&service.config.paths, service.config.slony_node, node)?;
+        let system = service.database.system_identifier(&session).await?;
+        ground::check_system(&service.config.paths, system)?;
         check_series(worker, &session, &plan.added).await?;
         let (encoding, backend) = (db::encoding(&session).await?, session.backend().await?);
         Ok((encoding, backend, Snapshot::begin(session, &plan.added).await?))

@@ -195,7 +195,8 @@ fn is_said_of_every_letter(case: &Case, path: &str, means_the_same: impl Fn(&[u8
     let whole = fs::read(case.at(path)).unwrap();
     let said = || {
         let found = findings(&case.station.command(&["check", "--json"]));
-        found.iter().any(|finding| finding["severity"] != "note")
+        // That a line leads elsewhere may be meant so, and is said too.
+        found.iter().any(|finding| finding["severity"] != "note" || finding["code"] == "entry-outside")
     };
     assert!(!said());
     let mut silent = Vec::new();

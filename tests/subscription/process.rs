@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
 use crate::cluster;
+use crate::support::home::send;
 use crate::support::station::MANAGER;
 use crate::support::{Site, Station, programs};
 
@@ -148,6 +149,32 @@ fn it_says_that_another_has_the_hold_and_ends_all_the_same() {
     drop(hold);
     station.start();
     Site::new(cluster(), "nso").subscribe(&station, "aia.lev1 subscribe");
+}
+
+#[test]
+fn it_ends_although_a_directory_does_not_answer_from_the_start() {
+    let station = Station::started(cluster(), "");
+    Site::new(cluster(), "nso").subscribe(&station, "aia.lev1 subscribe");
+    station.stop();
+    // A file system of the net whose server is gone: whoever syncs there waits, for longer than this test.
+    let directory = station.at("site_logs/nso");
+    station.start_failing("inject=fsync:delay_enter=3600000000", &[&directory]);
+    let is_waited_for = || {
+        let lock = fs::read_to_string(station.at("work/subscription_manager.lock")).ok()?;
+        let open = fs::read_dir(format!("/proc/{}/fd", lock.trim())).ok()?.flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|path| path == directory).then_some(())
+    };
+    station.wait_for("the directory to be synced", is_waited_for);
+    send("TERM", station.process());
+    // The first start has ended so too.
+    let heard = || station.said().matches("why=\"SIGTERM\"").count() == 2;
+    station.wait_for("the signal to be heard", || heard().then_some(()));
+    // The thread that waits is let go: strace does not stand the end of one that it delays.
+    station.lift();
+    station.wait_for("the end", || station.has_ended().then_some(()));
+    station.kill();
+    station.start();
+    Site::new(cluster(), "mps").subscribe(&station, "aia.lev1 subscribe");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::observe::Facts;
 use crate::config::Config;
 use crate::db::{self, Database, Health, Standing};
 use crate::error::Result;
-use crate::ground::Ground;
+use crate::ground::{self, Ground};
 use crate::model::{Counter, Dialect, Sequence, Series, SlonyNode};
 
 /// What the database says.
@@ -27,6 +27,7 @@ const STILL: Duration = Duration::from_secs(600);
 pub(super) async fn observe(config: &Config, facts: &Facts) -> Result<Cluster> {
     let database = Database::new(&config.database, &config.cluster);
     let session = database.connect().await?;
+    ground::check_system(&config.paths, database.system_identifier(&session).await?)?;
     let health = db::health(&database, &session).await?;
     let lists = facts.nodes.iter().filter_map(|node| node.ground.as_ref().ok()?.list());
     let mut series: Vec<Series> =
