@@ -224,7 +224,8 @@ impl Scenario for Serving {
                     .iter()
                     .any(|ending| station.has(&format!("triggers/nso.subscription_series.{ending}")));
                 if !is_said && self.end != End::Expiry {
-                    let text = format!("node nso\nsuccess {}\n", self.end == End::Success);
+                    let second = self.superseded.map_or_else(String::new, |_| format!("{SECOND}\n"));
+                    let text = format!("node nso\n{second}success {}\n", self.end == End::Success);
                     station.drop_file("nso.subscription_series.sqlapplied", &text);
                 }
                 fs::read_to_string(station.at(DONE)).ok()

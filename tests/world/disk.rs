@@ -46,7 +46,7 @@ const AT_THE_END: &[Fault] = &[
 
 /// What a network file system says now and then: that it has lost a file or has no lock to give.
 const OF_A_NETWORK: &[Fault] = &[
-    ("flock", "ENOLCK", &["work/hold.lock"]),
+    ("flock:when=2+", "ENOLCK", &["work/hold.lock"]),
     ("openat", "ESTALE", &["etc/slon_parser.cfg"]),
     ("read", "ESTALE", &["etc/slon_parser.cfg"]),
     ("openat", "ESTALE", &["triggers/nso.subscription_series.tgr"]),
