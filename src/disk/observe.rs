@@ -344,6 +344,16 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_looked_at_is_not_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(is_there(&file).unwrap());
+        assert!(!is_there(&directory.path().join("none")).unwrap());
+        assert!(is_there(&file.join("below")).is_err());
+    }
+
+    #[test]
     fn the_time_is_that_of_the_file_that_was_read() {
         let directory = tempfile::tempdir().unwrap();
         let (word, other) = (directory.path().join("nso.counter"), directory.path().join("other"));
