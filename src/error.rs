@@ -157,6 +157,16 @@ impl Error {
         }
     }
 
+    /// Whether what was to be read is not there, on another machine or on this one.
+    pub fn is_missing(&self) -> bool {
+        let source = match self {
+            Self::Disk { source, .. } => Some(source),
+            Self::Line { source, .. } => source.downcast_ref::<io::Error>(),
+            _ => None,
+        };
+        source.is_some_and(|source| source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether the database is away: it refused, failed, or does not answer at all.
     pub fn is_of_database(&self) -> bool {
         matches!(self, Self::Database { .. } | Self::Silent(_))

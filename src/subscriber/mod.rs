@@ -6,6 +6,7 @@ mod config;
 mod ingest;
 mod notify;
 mod progress;
+mod removed;
 mod subscribe;
 
 pub use apply::{Applied, Applier, Commit};

@@ -1,6 +1,7 @@
 //! A host at the other end of a line. The line is opened when it is needed, shared by all calls, and opened again when it
 //! has broken; a call that it broke under is made again.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,7 +105,9 @@ impl Remote {
                 }
                 Attempt::Line(NoLine::Broken(why)) => (why, false),
                 Attempt::Call(Fault::Broken { why, came }) => (why, came),
-                Attempt::Call(Fault::Missing) => return Err(failed("no such file or directory".into())),
+                Attempt::Call(Fault::Missing) => {
+                    return Err(Error::Line { action: action(), source: missing() });
+                }
                 Attempt::Call(Fault::Failed(said)) => return Err(failed(said)),
                 Attempt::Call(Fault::Forbidden(said)) => {
                     return Err(Error::Forbidden { action: action(), source: said.into() });
@@ -189,6 +192,11 @@ impl Remote {
         }
         Ok(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
+}
+
+/// What the server says of a file that is not there, as [`Error::is_missing`] knows it.
+fn missing() -> Box<dyn std::error::Error + Send + Sync> {
+    io::Error::new(io::ErrorKind::NotFound, "no such file or directory").into()
 }
 
 /// Why one attempt came to nothing.

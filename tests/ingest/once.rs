@@ -118,6 +118,11 @@ fn a_database_or_a_configuration_that_cannot_be_used_is_told() {
     desk.run().expect_says(2, "`unheard` is no key");
     let desk = Desk::new("");
     fs::remove_dir(desk.at("site_logs/nso")).unwrap();
+    let message = "the data centre has no directory of the node nso in `";
+    desk.run().expect_says(4, message);
+    desk.run_with(&["--dry-run"]).expect_says(4, "it has removed the node, or never had it");
+    // A mount that is away.
+    fs::remove_dir(desk.at("site_logs")).unwrap();
     desk.run().expect_says(1, "site_logs/nso");
 }
 

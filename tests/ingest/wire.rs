@@ -80,6 +80,39 @@ fn a_host_that_is_away_is_waited_for_by_the_service_and_not_by_cron() {
 }
 
 #[test]
+fn a_node_that_was_removed_is_told_from_a_mount_that_is_away() {
+    let sshd = Sshd::start();
+    let desk = Desk::new(&settings(&sshd, ""));
+    let message = "the data centre has no directory of the node nso";
+    fs::rename(desk.at("site_logs"), desk.at("away")).unwrap();
+    desk.run().expect_says(1, "no such file or directory");
+    let service = desk.follow();
+    service.wait_for("it is tried again until it works");
+    assert_eq!(service.count(message), 0, "{}", service.said());
+    fs::rename(desk.at("away"), desk.at("site_logs")).unwrap();
+    service.wait_for("it works again");
+    fs::remove_dir_all(desk.at("site_logs/nso")).unwrap();
+    service.wait_for(message);
+    desk.run_with(&["--dry-run"]).expect_says(4, message);
+    fs::create_dir(desk.at("site_logs/nso")).unwrap();
+    desk.publish([8]);
+    desk.wait_for_state(&service, &Desk::all_up_to(8));
+    service.stop(Signal::TERM);
+}
+
+#[test]
+fn a_node_that_was_removed_is_told_from_where_nothing_but_its_own_may_be_listed() {
+    let sshd = Sshd::for_nobody();
+    let desk = Desk::new(&settings(&sshd, ""));
+    let set =
+        |path: &str, mode| fs::set_permissions(desk.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    set("", 0o755);
+    set("site_logs", 0o711);
+    fs::remove_dir(desk.at("site_logs/nso")).unwrap();
+    desk.run().expect_says(4, "the data centre has no directory of the node nso");
+}
+
+#[test]
 fn a_site_without_rights_at_the_server_acknowledges_in_the_drop_directory() {
     let sshd = Sshd::for_nobody();
     let desk = Desk::new(&settings(&sshd, ""));

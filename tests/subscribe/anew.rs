@@ -51,6 +51,29 @@ fn a_site_that_the_data_centre_has_forgotten_keeps_its_place() {
 }
 
 #[test]
+fn a_site_whose_node_was_removed_is_told_what_to_do() {
+    let station = Station::started(cluster(), "rescan=1");
+    let client = Client::new(&station, "nso", "");
+    client.subscribed("anew.a subscribe\n", &[]);
+    client.subscribe("anew.a subscribe\n", &[]).is(4, "anew.a is subscribed already", &client);
+    let removed = station.command(&["remove", "nso"]);
+    assert!(removed.status.success(), "{removed:?}");
+    let status = client.status();
+    assert!(status.contains("the data centre has no directory of the node nso in `"), "{status}");
+    let run = client.subscribe("anew.a subscribe\n", &[]);
+    run.is(4, "the data centre has no directory of the node nso in `", &client);
+    run.is(4, "anew.a is no longer followed; ask its operator whether the node was removed", &client);
+    client.is_at_rest();
+    // The way that the message tells.
+    client.site.execute(
+        "drop table \"anew\".\"a\"; delete from \"_jsoc\".sl_archive_tracking; \
+         drop table if exists \"_jsoc\".site_request;",
+    );
+    client.subscribed("anew.a subscribe\n", &[]);
+    client.site.assert_equal(&station, &["anew.a"]);
+}
+
+#[test]
 fn an_empty_database_of_a_known_node_is_told_what_to_do() {
     let station = Station::started(cluster(), "");
     Client::new(&station, "nso", "").subscribed("anew.a subscribe\n", &[]);

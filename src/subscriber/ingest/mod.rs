@@ -20,7 +20,7 @@ use offer::Offer;
 
 pub use run::run;
 
-use super::{Applied, Applier, Progress, SiteConfig};
+use super::{Applied, Applier, Progress, SiteConfig, removed};
 use crate::db::site::SiteDatabase;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ impl Ingester {
 
     /// With a lock that was taken before.
     pub(super) async fn connect(config: &SiteConfig, lock: Arc<Lock>) -> Result<Self> {
-        let directory = directory(config)?;
+        let directory = format!("{}/{}", site_logs(config)?, config.node);
         let database = SiteDatabase::connect(&config.database, &config.cluster, APPLICATION).await?;
         Ok(Self {
             applier: Applier::new(database, config.on_drift),
@@ -183,7 +183,7 @@ impl Ingester {
         let mut doubts = 0;
         let mut progress = None;
         loop {
-            let offer = look(host, &self.directory, self.followed).await?;
+            let offer = look(host, &self.config, self.followed).await?;
             self.warn_of_others(&offer);
             let newest = offer.newest();
             if !goes_on() {
@@ -263,23 +263,24 @@ impl Ingester {
     }
 }
 
-/// The node's directory at the server.
-fn directory(config: &SiteConfig) -> Result<String> {
-    let Some(site_logs) = &config.site_logs else {
-        return Err(Error::Fatal(
+/// Where the nodes' directories lie at the server.
+fn site_logs(config: &SiteConfig) -> Result<&str> {
+    config.site_logs.as_deref().ok_or_else(|| {
+        Error::Fatal(
             "`rmt_slony_dir` is missing in the configuration: the directory at the server in which the site's own \
              directory of site logs lies"
                 .into(),
-        ));
-    };
-    Ok(format!("{site_logs}/{}", config.node))
+        )
+    })
 }
 
-/// What the server has in this directory.
-async fn look(host: &Host, directory: &str, followed: Option<SlonyNode>) -> Result<Offer> {
-    let entries = host.list(directory).await?;
+/// What the server has in the node's directory.
+async fn look(host: &Host, config: &SiteConfig, followed: Option<SlonyNode>) -> Result<Offer> {
+    let site_logs = site_logs(config)?;
+    let entries = removed::list(host, config, site_logs).await?;
     let listing = entries.iter().map(|entry| (entry.name.as_str(), entry.bytes));
-    Offer::read(listing, followed).map_err(|what| Error::Stopped(format!("`{directory}`: {what}")))
+    Offer::read(listing, followed)
+        .map_err(|what| Error::Stopped(format!("`{site_logs}/{}`: {what}", config.node)))
 }
 
 /// A bar for what this catching up will bring, as far as the first listing knows.

@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{Next, all};
-use super::{APPLICATION, Done, Ingester, directory, follow, followed, look, shelf, unsubscribed};
+use super::{APPLICATION, Done, Ingester, follow, followed, look, shelf, unsubscribed};
 use crate::db::site::SiteDatabase;
 use crate::disk;
 use crate::error::{Error, Result};
@@ -139,7 +139,7 @@ async fn stoppable<T>(stop: &CancellationToken, work: impl Future<Output = Resul
 async fn dry_run(config: &SiteConfig, host: &Host) -> Result<String> {
     let database = SiteDatabase::connect(&config.database, &config.cluster, APPLICATION).await?;
     let Some(place) = database.place().await? else { return Err(unsubscribed()) };
-    let offer = look(host, &directory(config)?, followed(config)?).await?;
+    let offer = look(host, config, followed(config)?).await?;
     let newest = offer.newest().map_or("it has none".to_owned(), |newest| format!("its newest is {newest}"));
     let mut text = format!("{} is at log {place}; the server: {newest}\n", config.node);
     for step in all(&offer, place) {

@@ -80,7 +80,7 @@ async fn run(config: &SiteConfig, args: &SubscribeArgs, host: &Host, triggerdir:
         None if args.resume => {
             return Err(Error::Fatal("no request is open: there is nothing to go on with".into()));
         }
-        None => prepared(config, args.list.as_deref()).await?,
+        None => prepared(config, args.list.as_deref(), host).await?,
     };
     let wish = match (args.drop, args.keep) {
         (true, _) => Wish::Drop,
@@ -109,7 +109,7 @@ fn stopped() -> Result<impl Future<Output = ()>> {
 }
 
 /// A new request, after everything that can be checked here was checked.
-async fn prepared(config: &SiteConfig, list: Option<&Path>) -> Result<Record> {
+async fn prepared(config: &SiteConfig, list: Option<&Path>, host: &Host) -> Result<Record> {
     let Some(path) = list else {
         return Err(Error::Fatal("no request is open, and no LIST is given for a new one".into()));
     };
@@ -118,7 +118,7 @@ async fn prepared(config: &SiteConfig, list: Option<&Path>) -> Result<Record> {
     let database = work::connect(config).await?;
     let is_new_site = database.place().await?.is_none();
     let list = prepare::read_list(path, is_new_site)?;
-    prepare::check(config, &database, &list).await?;
+    prepare::check(config, &database, host, &list).await?;
     Ok(prepare::request(config, &list, is_new_site))
 }
 
@@ -156,7 +156,7 @@ async fn dry_run(config: &SiteConfig, list: Option<&Path>, host: &Host, triggerd
     if let Some(record) = work::read_record(config)? {
         return Ok(format!("A request is open, which would be gone on with:\n{}", record.request));
     }
-    let record = prepared(config, list).await?;
+    let record = prepared(config, list, host).await?;
     host.list(triggerdir).await?;
     Ok(format!("All is well. This would be asked:\n{}", record.request))
 }

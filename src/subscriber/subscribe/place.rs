@@ -35,27 +35,46 @@ pub(super) struct Site<'a> {
 impl Site<'_> {
     /// What is wrong, and what to do.
     pub(super) fn explain(&self, clash: Clash) -> String {
-        let Self { node, schema, series } = self;
+        let node = self.node;
         match clash {
-            Clash::Forgotten => {
-                let (names, drop) = if series.is_empty() {
-                    ("what this site has subscribed to".to_owned(), String::new())
-                } else {
-                    (listed(series), format!(" (`{}`)", by_hand(series)))
-                };
-                format!(
-                    "the data centre does not know the node {node} any more and takes this site for a new one: {names} would \
-                     no longer be followed; ask its operator whether the node was removed; to begin anew, drop or rename \
-                     the tables of these series{drop}, delete the place in the archive stream (`delete from \
-                     {schema}.sl_archive_tracking; drop table if exists {schema}.site_request;`), then subscribe again"
-                )
-            }
+            Clash::Forgotten => format!(
+                "the data centre does not know the node {node} any more and takes this site for a new one: {} would no longer \
+                 be followed; {}",
+                self.names(),
+                self.anew()
+            ),
             Clash::Nowhere => format!(
                 "the data centre knows the node {node}, but this database has no place in the archive stream: see whether it \
                  is the right database; to begin anew in it, ask the operator of the data centre to remove the node first, \
                  then subscribe again"
             ),
         }
+    }
+
+    /// The same of a node that has no directory among the data centre's site logs.
+    pub(super) fn explain_removed(&self, site_logs: &str) -> String {
+        format!(
+            "the data centre has no directory of the node {} in `{site_logs}`: if `node` and `rmt_slony_dir` are right, it has \
+             removed the node, and {} is no longer followed; {}",
+            self.node,
+            self.names(),
+            self.anew()
+        )
+    }
+
+    fn names(&self) -> String {
+        if self.series.is_empty() { "what this site has subscribed to".into() } else { listed(self.series) }
+    }
+
+    /// How to begin anew.
+    fn anew(&self) -> String {
+        let Self { schema, series, .. } = self;
+        let drop = if series.is_empty() { String::new() } else { format!(" (`{}`)", by_hand(series)) };
+        format!(
+            "ask its operator whether the node was removed; to begin anew, drop or rename the tables of these series{drop}, \
+             delete the place in the archive stream (`delete from {schema}.sl_archive_tracking; drop table if exists \
+             {schema}.site_request;`), then subscribe again"
+        )
     }
 }
 

@@ -6,13 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::apply::listed;
 use super::list::List;
+use super::place::Site;
 use super::record::{Phase, Record};
 use crate::db::site::{SiteDatabase, Standing};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::{Compression, Series, quote_identifier};
 use crate::protocol::Stem;
-use crate::subscriber::SiteConfig;
+use crate::subscriber::{SiteConfig, removed};
+use crate::transport::Host;
 
 /// Reads the list; every fault of it is told.
 pub(super) fn read_list(path: &Path, is_new_site: bool) -> Result<List> {
@@ -25,7 +27,12 @@ pub(super) fn read_list(path: &Path, is_new_site: bool) -> Result<List> {
 }
 
 /// Checks that the database can take what is asked for. Returns what there is to say about it.
-pub(super) async fn check(config: &SiteConfig, database: &SiteDatabase, list: &List) -> Result<()> {
+pub(super) async fn check(
+    config: &SiteConfig,
+    database: &SiteDatabase,
+    host: &Host,
+    list: &List,
+) -> Result<()> {
     let standing = database.standing(&list.subscribe).await?;
     let kind = if standing.is_drms { "a DRMS database" } else { "a plain PostgreSQL database" };
     tracing::info!("{} is {kind}, used as {}", standing.database, standing.user);
@@ -37,7 +44,7 @@ pub(super) async fn check(config: &SiteConfig, database: &SiteDatabase, list: &L
         ));
     }
     let mut faults = rights(&standing);
-    faults.extend(clashes(database, list).await?);
+    faults.extend(clashes(config, database, host, list).await?);
     if !faults.is_empty() {
         return Err(Error::Refused(faults.join("\n")));
     }
@@ -72,12 +79,25 @@ fn rights(standing: &Standing) -> Vec<String> {
 }
 
 /// Series that are here already.
-async fn clashes(database: &SiteDatabase, list: &List) -> Result<Vec<String>> {
+async fn clashes(
+    config: &SiteConfig,
+    database: &SiteDatabase,
+    host: &Host,
+    list: &List,
+) -> Result<Vec<String>> {
     let there = database.existing(&list.subscribe).await?;
     if there.is_empty() {
         return Ok(Vec::new());
     }
     let subscribed = super::status::subscribed(&database.requests().await?);
+    if there.iter().any(|series| subscribed.contains(series))
+        && let Some(site_logs) = config.site_logs.as_deref()
+        && is_removed(host, config, site_logs).await
+    {
+        let (schema, series) = (database.schema(), database.existing(&subscribed).await?);
+        let site = Site { node: &config.node, schema: &schema, series: &series };
+        return Ok(vec![site.explain_removed(site_logs)]);
+    }
     Ok(there
         .iter()
         .map(|series| {
@@ -91,6 +111,12 @@ async fn clashes(database: &SiteDatabase, list: &List) -> Result<Vec<String>> {
             }
         })
         .collect())
+}
+
+/// Whether the data centre has forgotten a node that this site takes for subscribed. What else keeps us from looking is told
+/// when the request is sent.
+async fn is_removed(host: &Host, config: &SiteConfig, site_logs: &str) -> bool {
+    matches!(removed::list(host, config, site_logs).await, Err(Error::Stopped(_)))
 }
 
 /// A new request.

@@ -14,7 +14,7 @@ use crate::db::site::{SiteDatabase, SiteRequest};
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::model::{ArchiveName, BundleName, Counter, Series, numbered};
-use crate::subscriber::SiteConfig;
+use crate::subscriber::{SiteConfig, removed};
 use crate::transport::Host;
 
 /// How long a line that is broken is tried again.
@@ -97,7 +97,7 @@ async fn newest(config: &SiteConfig, host: &Host, place: Option<Counter>) -> Str
         return "not known: `rmt_slony_dir` is not in the configuration".into();
     };
     let Some(place) = place else { return "not asked".into() };
-    let entries = match host.list(&format!("{site_logs}/{}", config.node)).await {
+    let entries = match removed::list(host, config, site_logs).await {
         Ok(entries) => entries,
         Err(error) => return format!("cannot be asked: {}", error.chain()),
     };
