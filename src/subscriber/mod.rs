@@ -4,6 +4,7 @@ mod apply;
 pub mod args;
 mod config;
 mod ingest;
+mod node;
 mod notify;
 mod progress;
 mod removed;

@@ -16,6 +16,12 @@ create table if not exists @SCHEMA@.sl_archive_tracking (
     at_applied timestamp
 );
 
+-- One row: the node whose logs are applied here. The SQL of a new site notes it, and the site's tools go by it.
+create table if not exists @SCHEMA@.site_node (
+    node text not null,
+    noted timestamptz not null default now()
+);
+
 -- Rows of site logs go in here, and by the trigger into their tables; none stays.
 create table if not exists @SCHEMA@.sl_log_archive (
     log_origin int4,

@@ -52,23 +52,48 @@ impl Frame<'_> {
     pub(super) fn head(&self) -> String {
         let Self { node, owner, cluster, encoding, cut, .. } = self;
         format!(
-            "{}-- subscription of {node} to Slony cluster {cluster}, the state of archive {cut}\n{}{}",
+            "{}-- subscription of {node} to Slony cluster {cluster}, the state of archive {cut}\n{}{}{}",
             begin(owner),
             offline_objects(cluster, encoding),
+            self.refusal(),
             self.tracking()
         )
+    }
+
+    /// Stops at a database that follows another node: a new site's SQL would take its place in the stream from it, that of
+    /// a known one bring a state which does not go with that place. One that does not know its node goes on.
+    fn refusal(&self) -> String {
+        let (schema, node) = (self.schema(), quote_literal(self.node.as_str()));
+        block(&format!(
+            "declare
+  known text := (select node from {schema}.site_node order by noted desc limit 1);
+begin
+  if known <> {node} and exists (select from {schema}.sl_archive_tracking) then
+    raise exception 'this database was subscribed as the node %, this SQL is for the node %', known, {node}
+      using hint = 'look at the configuration; if the node was renamed: update site_node in the schema of the cluster';
+  end if;
+end"
+        ))
+    }
+
+    /// The cluster's schema at the site.
+    fn schema(&self) -> String {
+        quote_identifier(&format!("_{}", self.cluster))
     }
 
     /// A new site starts at the cut. A known one stays where it is, which must not be past the cut: what it had applied
     /// after that would be missing in the new series. Without a new series it may be anywhere: it goes on applying logs
     /// while its request is open.
     fn tracking(&self) -> String {
-        let table = format!("{}.sl_archive_tracking", quote_identifier(&format!("_{}", self.cluster)));
+        let (schema, node) = (self.schema(), quote_literal(self.node.as_str()));
+        let table = format!("{schema}.sl_archive_tracking");
         let (cut, floor) = (self.cut, self.floor.unwrap_or_default());
         match self.site {
             Site::New => format!(
                 "delete from {table};\n\
-                 insert into {table} (at_counter, at_created, at_applied) values ({cut}, now(), now());\n"
+                 insert into {table} (at_counter, at_created, at_applied) values ({cut}, now(), now());\n\
+                 delete from {schema}.site_node;\n\
+                 insert into {schema}.site_node (node) values ({node});\n"
             ),
             Site::Known if !self.fenced => String::new(),
             Site::Known => block(&format!(

@@ -10,6 +10,7 @@ mod hostile;
 mod kept;
 mod killed;
 mod live;
+mod node;
 mod once;
 mod room;
 mod service;

@@ -67,6 +67,7 @@ fn a_netdrms_server_is_understood() {
     client.is_at_rest();
     assert_eq!(client.site.query("select string_agg(t, ' ' order by i) from hand.a"), "one \\.");
     assert_eq!(client.site.query("select name from admin.ns"), "hand");
+    assert_eq!(client.site.query("select node from _jsoc.site_node"), "nso");
     assert_eq!(client.triggers(), ["nso.subscribe_series.cfg"], "answers and SQL are removed");
 }
 

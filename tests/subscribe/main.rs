@@ -13,6 +13,7 @@ mod hand;
 mod killed;
 mod leave;
 mod line;
+mod node;
 mod room;
 
 use std::sync::OnceLock;

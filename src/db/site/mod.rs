@@ -2,6 +2,7 @@
 
 mod bulk;
 mod feed;
+mod node;
 mod objects;
 mod subscriptions;
 mod tables;

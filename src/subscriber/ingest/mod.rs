@@ -20,7 +20,7 @@ use offer::Offer;
 
 pub use run::run;
 
-use super::{Applied, Applier, Progress, SiteConfig, removed};
+use super::{Applied, Applier, Progress, SiteConfig, node, removed};
 use crate::db::site::SiteDatabase;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
@@ -180,6 +180,8 @@ impl Ingester {
         goes_on: &dyn Fn() -> bool,
     ) -> Result<(Counter, Option<Counter>, bool)> {
         let Some(mut place) = self.place().await? else { return Err(unsubscribed()) };
+        // Before anything is acknowledged: what a site acknowledges may be removed at the server.
+        node::check(&self.config, self.database()).await?;
         let mut doubts = 0;
         let mut progress = None;
         loop {

@@ -11,7 +11,7 @@ use crate::db::site::SiteDatabase;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::subscriber::args::IngestArgs;
-use crate::subscriber::{SiteConfig, notify};
+use crate::subscriber::{SiteConfig, node, notify};
 use crate::transport::Host;
 
 /// The tool's name in what people read.
@@ -139,6 +139,7 @@ async fn stoppable<T>(stop: &CancellationToken, work: impl Future<Output = Resul
 async fn dry_run(config: &SiteConfig, host: &Host) -> Result<String> {
     let database = SiteDatabase::connect(&config.database, &config.cluster, APPLICATION).await?;
     let Some(place) = database.place().await? else { return Err(unsubscribed()) };
+    node::check(config, &database).await?;
     let offer = look(host, config, followed(config)?).await?;
     let newest = offer.newest().map_or("it has none".to_owned(), |newest| format!("its newest is {newest}"));
     let mut text = format!("{} is at log {place}; the server: {newest}\n", config.node);

@@ -8,7 +8,7 @@ use super::statement::{Fate, fate, is_needless};
 use crate::db::site::{SiteDatabase, SiteRequest, Transaction, feed_copy, feed_statement};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::model::Series;
+use crate::model::{Node, Series};
 use crate::spelling::sql_text::{Part, SqlText, SqlTextError};
 use crate::subscriber::Progress;
 
@@ -18,6 +18,8 @@ pub(super) struct Sql<'a> {
     pub(super) files: &'a [PathBuf],
     /// What is noted of them; its series are those which the SQL must make.
     pub(super) request: SiteRequest,
+    /// The node, if the SQL brings the place in the stream.
+    pub(super) brings_place: Option<&'a Node>,
     /// Told how far it is.
     pub(super) progress: &'a Progress,
 }
@@ -49,6 +51,9 @@ impl Sql<'_> {
             )));
         }
         database.note_request(&self.request).await?;
+        if let Some(node) = self.brings_place {
+            database.note_node(node).await?;
+        }
         transaction.commit(database.session()).await?;
         // COMMIT of a transaction that has failed is answered well.
         let known = database.requests().await?;

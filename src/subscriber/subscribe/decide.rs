@@ -251,6 +251,7 @@ mod tests {
                 None => (word, Whose::Ours),
             };
             let answer = |says| Some(Answer { whose, says });
+            let end = |failure| End { whose, failure, series: Vec::new() };
             match what {
                 "tgr" => shown.asked = true,
                 "cfg" => shown.accepted = Some(Accepted { whose, new_site: None }),
@@ -258,8 +259,8 @@ mod tests {
                 "words" => shown.answer = answer(Says::Words),
                 "refused" => shown.answer = answer(Says::Failure("no".into())),
                 "sqlapplied" => shown.finishing = true,
-                "done" => shown.done = Some(End { whose, failure: None }),
-                "done-false" => shown.done = Some(End { whose, failure: Some("late".into()) }),
+                "done" => shown.done = Some(end(None)),
+                "done-false" => shown.done = Some(end(Some("late".into()))),
                 "2s" => shown.since = Duration::from_secs(2),
                 "4s" => shown.since = Duration::from_secs(4),
                 "61s" => shown.since = Duration::from_secs(61),

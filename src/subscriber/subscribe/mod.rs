@@ -29,7 +29,7 @@ use self::record::Record;
 use self::server::Server;
 use self::work::Work;
 use super::args::SubscribeArgs;
-use super::{SiteConfig, notify};
+use super::{SiteConfig, node, notify};
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::transport::Host;
@@ -116,6 +116,7 @@ async fn prepared(config: &SiteConfig, list: Option<&Path>, host: &Host) -> Resu
     // What is wrong with it whoever asks is said before the database is needed.
     prepare::read_list(path, true)?;
     let database = work::connect(config).await?;
+    node::check(config, &database).await?;
     let is_new_site = database.place().await?.is_none();
     let list = prepare::read_list(path, is_new_site)?;
     prepare::check(config, &database, host, &list).await?;

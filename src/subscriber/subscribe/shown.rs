@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::Counter;
+use crate::model::{Counter, Series};
 use crate::protocol::{Done, SqlDone, SqlFile, Stem, key_value};
 
 /// The files of a node and a stem in the drop directory.
@@ -70,7 +70,7 @@ pub(super) struct Ready {
     /// The files with sizes and digests; none: those of a NetDRMS server.
     pub(super) files: Vec<SqlFile>,
     /// Series that the SQL leaves out, because the data centre holds them for subscribed.
-    pub(super) skipped: Vec<crate::model::Series>,
+    pub(super) skipped: Vec<Series>,
 }
 
 /// `.done`.
@@ -80,6 +80,8 @@ pub(super) struct End {
     pub(super) whose: Whose,
     /// Why the request was rolled back; `None` if it was finished.
     pub(super) failure: Option<String>,
+    /// The node's series now, as far as they are told.
+    pub(super) series: Vec<Series>,
 }
 
 /// What tells our files from those of another request.
@@ -136,8 +138,10 @@ impl Mark<'_> {
     /// Reads `.done`; `None` while it is not whole. That of a NetDRMS server says nothing but that it is there.
     pub(super) fn done(self, bytes: &[u8]) -> Option<End> {
         match (Done::parse(bytes), self.stem) {
-            (_, Stem::Deployed) => Some(End { whose: Whose::Ours, failure: None }),
-            (Ok(done), _) => Some(End { whose: self.whose(done.id.as_deref()), failure: done.failure }),
+            (_, Stem::Deployed) => Some(End { whose: Whose::Ours, failure: None, series: Vec::new() }),
+            (Ok(Done { id, failure, series }), _) => {
+                Some(End { whose: self.whose(id.as_deref()), failure, series })
+            }
             (Err(_), _) => None,
         }
     }

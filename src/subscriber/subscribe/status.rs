@@ -39,9 +39,9 @@ pub(super) async fn status(config: &SiteConfig, agent: Option<PathBuf>) -> Resul
     let database = connect(config).await?;
     // Somebody waits for it.
     let host = Host::new(&config.host).with_patience(PATIENCE).with_agent(agent);
-    let mut lines = vec![("node", config.node.to_string())];
     let requests = database.requests().await?;
     let place = database.place().await?;
+    let mut lines = vec![("node", node(config, &database, place).await?)];
     lines.push(("series", series(&database, &requests, place).await?));
     lines.push(("counter", counter(&database, place).await?));
     lines.push(("data centre", newest(config, &host, place).await));
@@ -56,6 +56,16 @@ pub(super) async fn status(config: &SiteConfig, agent: Option<PathBuf>) -> Resul
         .iter()
         .map(|(name, text)| format!("{name:<12}{}\n", text.replace('\n', "\n            ")))
         .collect())
+}
+
+async fn node(config: &SiteConfig, database: &SiteDatabase, place: Option<Counter>) -> Result<String> {
+    let node = &config.node;
+    Ok(match database.node().await? {
+        _ if place.is_none() => node.to_string(),
+        Some(known) if known == node.as_str() => known,
+        Some(known) => format!("{node}, but this database was subscribed as {known}"),
+        None => format!("{node} (not noted in this database)"),
+    })
 }
 
 async fn series(database: &SiteDatabase, requests: &[SiteRequest], place: Option<Counter>) -> Result<String> {

@@ -17,7 +17,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::Counter;
 use crate::protocol::{Kind, Outcome, Stem};
-use crate::subscriber::{Progress, SiteConfig};
+use crate::subscriber::{Progress, SiteConfig, node};
 use crate::transport::Host;
 
 /// The first pause between two looks; each is half as long again.
@@ -121,7 +121,7 @@ impl Work<'_> {
             Step::Undo => self.undo().await?,
             Step::Note(phase) => self.note(phase)?,
             Step::CleanUp => return self.clean_up().await,
-            Step::Finish => return self.finish().await.map(|()| true),
+            Step::Finish => return self.finish(shown).await.map(|()| true),
             Step::Stop(reason) => {
                 let path = record_path(self.config);
                 let way = "if it has, or was told to forget the request, remove";
@@ -189,6 +189,7 @@ impl Work<'_> {
     async fn apply(&self, shown: &Shown) -> Result<u64> {
         let (ready, list) = (self.ready(), self.record.list());
         let database = self.database().await?;
+        node::check(self.config, &database).await?;
         self.keep_place(&database, shown).await?;
         // The data centre would send changes of a table that is not here.
         let here = database.existing(&ready.skipped).await?;
@@ -214,7 +215,8 @@ impl Work<'_> {
             is_finished: false,
         };
         let progress = Progress::begin("applying", Some(bytes));
-        Sql { files: &files, request, progress: &progress }.apply(&database).await
+        let brings_place = self.record.is_new_site.then_some(&self.config.node);
+        Sql { files: &files, request, brings_place, progress: &progress }.apply(&database).await
     }
 
     /// Refuses what would take the site's place in the stream from it, or what needs one where there is none.
@@ -285,9 +287,10 @@ impl Work<'_> {
         Err(Error::Refused(format!("the request has failed, nothing of it is left: {reason}")))
     }
 
-    async fn finish(&mut self) -> Result<()> {
+    async fn finish(&mut self, shown: &Shown) -> Result<()> {
         let database = self.database().await?;
         database.finish_request(&self.record.id).await?;
+        self.learn_node(&database, shown).await?;
         self.forget_answers().await?;
         let left = self.leave(&database).await;
         // What a person has to do about it needs no open request.
@@ -305,6 +308,13 @@ impl Work<'_> {
             );
         }
         left
+    }
+
+    /// A database that was subscribed before it noted its node is told, if the data centre has the same series for it.
+    async fn learn_node(&self, database: &SiteDatabase, shown: &Shown) -> Result<()> {
+        let there = shown.our_end().map(|end| end.series.as_slice()).unwrap_or_default();
+        let here = super::status::subscribed(&database.requests().await?);
+        if node::is_the_same(there, &here) { database.learn_node(&self.config.node).await } else { Ok(()) }
     }
 
     /// Removes what is left of the request at the data centre, and the SQL here.
