@@ -6,11 +6,13 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::process::Signal;
+
 use crate::client::{Client, Run};
 use crate::cluster;
 use crate::deaths::Deaths;
-use crate::desk::{Desk, tree};
-use crate::support::Station;
+use crate::desk::{Desk, LIMIT, tree};
+use crate::support::{Station, wait};
 use crate::walk::{Extent, Scenario, Time, walk};
 
 /// Runs a program until it is not killed.
@@ -52,23 +54,98 @@ impl Scenario for Ingesting {
     }
 
     fn judge(&self, desk: &Desk, _: Time) {
-        assert_eq!(desk.state(), Desk::all_up_to(14));
-        assert_eq!(desk.read("site_logs/nso/slony_counter.txt"), "14\n");
-        assert_eq!(desk.names("logs/jsoc/.nso"), "");
-        let left: Vec<_> = tree(desk.root.path())
-            .into_keys()
-            .filter(|path| {
-                path.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b".tmp-"))
-            })
-            .collect();
-        // What a killed run has left hidden in a directory that others share goes with the next change there.
-        assert!(left.len() <= 1, "{left:?}");
+        has_all_up_to(desk, 14);
     }
+}
+
+/// Each log is applied once and acknowledged, and nothing is left lying about.
+#[track_caller]
+fn has_all_up_to(desk: &Desk, last: u64) {
+    assert_eq!(desk.state(), Desk::all_up_to(last));
+    assert_eq!(desk.read("site_logs/nso/slony_counter.txt"), format!("{last}\n"));
+    assert_eq!(desk.names("logs/jsoc/.nso"), "");
+    let is_temporary = |path: &PathBuf| {
+        path.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b".tmp-"))
+    };
+    let left: Vec<_> = tree(desk.root.path()).into_keys().filter(is_temporary).collect();
+    // What a killed run has left hidden in a directory that others share goes with the next change there.
+    assert!(left.len() <= 1, "{left:?}");
 }
 
 #[test]
 fn logs_are_ingested() {
     walk("get_slony_logs", Extent::Sample(20), &Ingesting);
+}
+
+/// `get_slony_logs --follow` does the same for as long as it runs; whenever it was started and has all, another log comes.
+struct Following;
+
+impl Following {
+    /// Lets it run until the site has everything and has said so. Whether it was killed.
+    fn follow(desk: &Desk, deaths: &Deaths) -> bool {
+        let mut service = desk.follow_in(&deaths.environment());
+        let newest = newest(desk);
+        for last in [newest, newest + 1] {
+            if last > newest {
+                desk.publish([last]);
+            }
+            let ended = wait::within(LIMIT, || {
+                service.ended().map(Some).or_else(|| has_told(desk, last).then_some(None))
+            });
+            match ended {
+                Some(None) => {}
+                Some(Some(status)) if status.signal() == Some(9) => return true,
+                ended => panic!("{ended:?} before log {last}\n{}", service.said()),
+            }
+        }
+        service.signal(Signal::TERM);
+        let status = wait::within(LIMIT, || service.ended()).unwrap_or_else(|| panic!("{}", service.said()));
+        assert!(status.success() || status.signal() == Some(9), "{status}\n{}", service.said());
+        !status.success()
+    }
+}
+
+/// The newest log at the server.
+fn newest(desk: &Desk) -> u64 {
+    desk.names("site_logs/nso").split(' ').filter_map(|name| name.parse().ok()).max().unwrap()
+}
+
+/// Whether the site is so far, and the server knows it.
+fn has_told(desk: &Desk, last: u64) -> bool {
+    let is_there = |text: &str| text.trim().parse().is_ok_and(|place: u64| place >= last);
+    is_there(&desk.query("select at_counter from _jsoc.sl_archive_tracking"))
+        && is_there(&desk.read("site_logs/nso/slony_counter.txt"))
+}
+
+impl Scenario for Following {
+    type World = Desk;
+
+    fn world(&self) -> Desk {
+        Ingesting.world()
+    }
+
+    fn root(&self, desk: &Desk) -> PathBuf {
+        Ingesting.root(desk)
+    }
+
+    fn run(&self, desk: &Desk, deaths: &Deaths) {
+        while Self::follow(desk, deaths) {
+            deaths.died(&|| desk.read("service.log"));
+        }
+    }
+
+    fn run_again(&self, desk: &Desk, deaths: &Deaths) {
+        self.run(desk, deaths);
+    }
+
+    fn judge(&self, desk: &Desk, _: Time) {
+        has_all_up_to(desk, newest(desk));
+    }
+}
+
+#[test]
+fn logs_are_followed() {
+    walk("get_slony_logs --follow", Extent::Sample(10), &Following);
 }
 
 /// `subscribe_series` asks for series, applies their SQL and follows until the request is over.

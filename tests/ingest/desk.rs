@@ -265,11 +265,20 @@ impl Service {
         self.said().matches(words).count()
     }
 
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// SIGTERM or SIGINT; it must end well.
     #[track_caller]
     pub(crate) fn stop(mut self, signal: rustix::process::Signal) -> String {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
-        let status = wait::within(LIMIT, || self.child.try_wait().unwrap());
+        self.signal(signal);
+        let status = wait::within(LIMIT, || self.ended());
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", self.said());
         self.said()
     }
