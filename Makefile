@@ -101,4 +101,4 @@ fuzz-%:
 	@tests/support/deps.sh fuzz
 	mkdir -p fuzz/corpus/$*
 	$(CARGO) fuzz run --sanitizer none $* fuzz/corpus/$* $(if $(filter archive,$*),tests/golden tests/archives,tests/parsers/seeds/$*) -- \
-		-dict=fuzz/$(if $(filter archive sql_text array_literal,$*),archive,words).dict -max_len=20000 -timeout=10 -max_total_time=$(FUZZ_SECONDS)
+		-dict=fuzz/$(if $(filter archive sql_text site_log array_literal,$*),archive,words).dict -max_len=20000 -timeout=10 -max_total_time=$(FUZZ_SECONDS)

@@ -11,6 +11,7 @@ use std::panic;
 use std::path::Path;
 
 use subscription_manager::spelling::script::{Names, names};
+use subscription_manager::subscriber::read_log;
 
 /// Words of all formats, to be put anywhere.
 const WORDS: &[&str] = &[
@@ -158,6 +159,16 @@ fn damaged(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
         }
     }
     input
+}
+
+/// What holds of logs that are applied is asserted of some.
+#[test]
+fn the_seeds_of_site_logs_are_applied() {
+    for seed in seeds("site_log") {
+        let name = "slony1_log_2_00000000000000000007.sql".parse().unwrap();
+        read_log(std::io::Cursor::new(&seed), "jsoc", name)
+            .unwrap_or_else(|error| panic!("{}: {}", error.chain(), seed.escape_ascii()));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod progress;
 mod removed;
 mod subscribe;
 
-pub use apply::{Applied, Applier, Commit};
+pub use apply::{Applied, Applier, Commit, Given, read_log};
 pub use config::{OnDrift, SiteConfig};
 pub use ingest::{CaughtUp, Done, Ingester, run as get_slony_logs};
 pub use notify::notify;

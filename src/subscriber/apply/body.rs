@@ -4,8 +4,8 @@ use std::io::Read;
 
 use bytes::Bytes;
 
-use super::changes::Changes;
 use super::frame::{Frame, Kind, Opening};
+use super::taker::Taker;
 use crate::error::Result;
 use crate::spelling::row::Row;
 use crate::spelling::sql_text::{Part, SqlText};
@@ -24,11 +24,7 @@ pub(super) struct Body<'a> {
 
 impl Body<'_> {
     /// Makes its changes, up to `commit;`, which is left to the caller.
-    pub(super) async fn apply<R: Read>(
-        &self,
-        text: &mut SqlText<R>,
-        changes: &mut Changes<'_>,
-    ) -> Result<()> {
+    pub(super) async fn apply<R: Read>(&self, text: &mut SqlText<R>, changes: &mut impl Taker) -> Result<()> {
         // Logs of other makers do not say how literals of the old formats are to be read.
         let mut escapes = self.opening.is_psql;
         loop {
@@ -81,7 +77,7 @@ impl Body<'_> {
     }
 
     /// The rows of changes.
-    async fn rows<R: Read>(&self, text: &mut SqlText<R>, changes: &mut Changes<'_>) -> Result<()> {
+    async fn rows<R: Read>(&self, text: &mut SqlText<R>, changes: &mut impl Taker) -> Result<()> {
         if !self.take_rows {
             return Err(self.frame.stopped(
                 "the offline objects of this site would not apply its rows; ask the data centre for others (offline-sql)",

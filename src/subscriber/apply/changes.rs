@@ -10,6 +10,7 @@ use super::frame::Frame;
 use super::gather::Gathered;
 use super::plan::{Plan, plan};
 use super::statements::Statements;
+use super::taker::Taker;
 use crate::db::site::{OfflineObjects, SiteDatabase, SiteTable, change, feed_copy};
 use crate::error::Result;
 use crate::spelling::fault::excerpt;
@@ -72,108 +73,6 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// The rows that follow stand behind this COPY.
-    pub(super) async fn begin_rows(&mut self, copy: &[u8]) -> Result<()> {
-        self.flush().await?;
-        self.copy = copy.to_vec();
-        Ok(())
-    }
-
-    /// A row of `sl_log_archive` (without its line feed) that was checked before.
-    pub(super) async fn row(&mut self, line: &[u8], row: &Row<'_>) -> Result<()> {
-        self.count += 1;
-        if self.has_script {
-            // It may be DDL, also on the table of the next row.
-            self.flush().await?;
-        }
-        let mut change = std::mem::replace(&mut self.change, Change::empty());
-        let is_change = change.read_row(row);
-        let plan = if is_change { self.plan(&change, false).await? } else { Plan::Rows };
-        match plan {
-            Plan::Nothing => {}
-            Plan::Direct(direct) => {
-                if !self.rows.is_empty() || !self.gathered.has_room_for(&direct) {
-                    self.flush().await?;
-                }
-                self.gathered.add(&direct, &change);
-            }
-            Plan::Rows => {
-                if !self.gathered.is_empty() || self.rows.len() > ROOM {
-                    self.flush().await?;
-                }
-                self.rows.extend_from_slice(line);
-                self.rows.push(b'\n');
-                self.has_script |= row.command() != Command::Change;
-            }
-        }
-        self.change = change;
-        Ok(())
-    }
-
-    /// A change of the old formats.
-    pub(super) async fn statement(&mut self, statement: &[u8]) -> Result<()> {
-        let mut change = std::mem::replace(&mut self.change, Change::empty());
-        let is_change = change.read_statement(statement);
-        let plan = if is_change { self.plan(&change, true).await? } else { Plan::Rows };
-        if let Plan::Direct(direct) = &plan {
-            if !self.gathered.has_room_for(direct) {
-                self.flush().await?;
-            }
-            self.gathered.add(direct, &change);
-            self.count += 1;
-        } else {
-            self.flush().await?;
-            let changed = self::change(self.setting.database.session(), statement).await?;
-            self.count += changed;
-            let may_turn_away = self.tables.get(&change.series).is_some_and(|table| table.may_turn_away);
-            if is_change && change.verb != Verb::Insert && changed == 0 && !may_turn_away {
-                self.drifted(|| format!("`{}` meets no row", excerpt(statement)))?;
-            }
-        }
-        self.change = change;
-        Ok(())
-    }
-
-    /// Any other statement. `may_be_ddl`: what is known of the tables is forgotten.
-    pub(super) async fn other(&mut self, statement: &[u8], may_be_ddl: bool) -> Result<()> {
-        self.flush().await?;
-        if may_be_ddl {
-            self.forget();
-        }
-        change(self.setting.database.session(), statement).await.map(|_| ())
-    }
-
-    /// The copy of a table: its rows as they stand, until there are no more.
-    pub(super) async fn copy(
-        &mut self,
-        statement: &[u8],
-        rows: impl FnMut() -> Result<Option<Bytes>>,
-    ) -> Result<()> {
-        self.flush().await?;
-        self.count += feed_copy(self.setting.database.session(), statement, rows).await?;
-        Ok(())
-    }
-
-    /// Makes all that is gathered.
-    pub(super) async fn flush(&mut self) -> Result<()> {
-        let session = self.setting.database.session();
-        let groups = self.gathered.take();
-        for (group, row) in self.setting.statements.make(session, &groups).await? {
-            if let Some(group) = groups.get(group) {
-                self.drifted(|| describe(group, row))?;
-            }
-        }
-        if !self.rows.is_empty() {
-            let mut rows = Some(Bytes::from(std::mem::take(&mut self.rows)));
-            feed_copy(session, &self.copy, || Ok(rows.take())).await?;
-        }
-        if self.has_script {
-            self.has_script = false;
-            self.forget();
-        }
-        Ok(())
-    }
-
     /// A change has met no row.
     fn drifted(&mut self, describe: impl Fn() -> String) -> Result<()> {
         if self.setting.on_drift == OnDrift::Stop {
@@ -212,5 +111,99 @@ impl<'a> Changes<'a> {
         }
         self.plans.insert(change.kind.clone(), plan.clone());
         Ok(plan)
+    }
+}
+
+impl Taker for Changes<'_> {
+    async fn begin_rows(&mut self, copy: &[u8]) -> Result<()> {
+        self.flush().await?;
+        self.copy = copy.to_vec();
+        Ok(())
+    }
+
+    async fn row(&mut self, line: &[u8], row: &Row<'_>) -> Result<()> {
+        self.count += 1;
+        if self.has_script {
+            // It may be DDL, also on the table of the next row.
+            self.flush().await?;
+        }
+        let mut change = std::mem::replace(&mut self.change, Change::empty());
+        let is_change = change.read_row(row);
+        let plan = if is_change { self.plan(&change, false).await? } else { Plan::Rows };
+        match plan {
+            Plan::Nothing => {}
+            Plan::Direct(direct) => {
+                if !self.rows.is_empty() || !self.gathered.has_room_for(&direct) {
+                    self.flush().await?;
+                }
+                self.gathered.add(&direct, &change);
+            }
+            Plan::Rows => {
+                if !self.gathered.is_empty() || self.rows.len() > ROOM {
+                    self.flush().await?;
+                }
+                self.rows.extend_from_slice(line);
+                self.rows.push(b'\n');
+                self.has_script |= row.command() != Command::Change;
+            }
+        }
+        self.change = change;
+        Ok(())
+    }
+
+    async fn statement(&mut self, statement: &[u8]) -> Result<()> {
+        let mut change = std::mem::replace(&mut self.change, Change::empty());
+        let is_change = change.read_statement(statement);
+        let plan = if is_change { self.plan(&change, true).await? } else { Plan::Rows };
+        if let Plan::Direct(direct) = &plan {
+            if !self.gathered.has_room_for(direct) {
+                self.flush().await?;
+            }
+            self.gathered.add(direct, &change);
+            self.count += 1;
+        } else {
+            self.flush().await?;
+            let changed = self::change(self.setting.database.session(), statement).await?;
+            self.count += changed;
+            let may_turn_away = self.tables.get(&change.series).is_some_and(|table| table.may_turn_away);
+            if is_change && change.verb != Verb::Insert && changed == 0 && !may_turn_away {
+                self.drifted(|| format!("`{}` meets no row", excerpt(statement)))?;
+            }
+        }
+        self.change = change;
+        Ok(())
+    }
+
+    async fn other(&mut self, statement: &[u8], may_be_ddl: bool) -> Result<()> {
+        self.flush().await?;
+        if may_be_ddl {
+            self.forget();
+        }
+        change(self.setting.database.session(), statement).await.map(|_| ())
+    }
+
+    async fn copy(&mut self, statement: &[u8], rows: impl FnMut() -> Result<Option<Bytes>>) -> Result<()> {
+        self.flush().await?;
+        self.count += feed_copy(self.setting.database.session(), statement, rows).await?;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let session = self.setting.database.session();
+        let groups = self.gathered.take();
+        for (group, row) in self.setting.statements.make(session, &groups).await? {
+            if let Some(group) = groups.get(group) {
+                self.drifted(|| describe(group, row))?;
+            }
+        }
+        if !self.rows.is_empty() {
+            let mut rows = Some(Bytes::from(std::mem::take(&mut self.rows)));
+            feed_copy(session, &self.copy, || Ok(rows.take())).await?;
+        }
+        if self.has_script {
+            self.has_script = false;
+            self.forget();
+        }
+        Ok(())
     }
 }

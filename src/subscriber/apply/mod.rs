@@ -7,7 +7,9 @@ mod drift;
 mod frame;
 mod gather;
 mod plan;
+mod read;
 mod statements;
+mod taker;
 
 use std::io::{Read, Seek};
 
@@ -19,6 +21,7 @@ use crate::spelling::sql_text::SqlText;
 use body::Body;
 use changes::{Changes, Setting};
 use frame::{Frame, Opening};
+pub use read::{Given, read_log};
 use statements::Statements;
 
 /// Applies site logs to the database of a site.
