@@ -221,7 +221,13 @@ async fn register(
 ) -> Result<(OpenRequest, Cut)> {
     let Worker { service, node, .. } = worker;
     let hold = service.hold().await?;
-    let taken = tokio::time::timeout(CUT_LIMIT, snapshot.cut(&service.database, &plan.added)).await;
+    let cut = async {
+        let cut = snapshot.cut(&service.database, &plan.added).await?;
+        // Again, as it is in the snapshot: a set may have lost a series since, and what it lacks then comes with no archive.
+        check_series(worker, snapshot.session(), &plan.added).await?;
+        Ok::<_, Error>(cut)
+    };
+    let taken = tokio::time::timeout(CUT_LIMIT, cut).await;
     let late = || Error::Silent(format!("the database gave no cut within {} s", CUT_LIMIT.as_secs()));
     let taken = taken.map_err(|_| late())??;
     let (paths, open, plan, name) = (service.config.paths.clone(), open.clone(), plan.clone(), node.clone());
