@@ -135,6 +135,7 @@ const PURE: &[&str] = &[
     "spelling/array.rs",
     "spelling/copy_text.rs",
     "spelling/fault.rs",
+    "logs/away.rs",
     "logs/expiry.rs",
     "logs/fault.rs",
     "spelling/header.rs",

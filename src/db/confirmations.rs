@@ -1,4 +1,4 @@
-//! What this node has confirmed to the others: every event that slon has applied, archived or not.
+//! What this node has confirmed to the others: every event that slon has applied, archived or not; and what comes to it at all.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,19 @@ pub struct Confirmation {
     pub kind: Option<String>,
 }
 
+/// A table of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicatedTable {
+    /// The table by the name that it has now.
+    pub series: Series,
+    /// Its set.
+    pub set: i32,
+    /// The Slony node where the set begins.
+    pub origin: u64,
+    /// Whether its changes come to this node.
+    pub is_received: bool,
+}
+
 /// What was confirmed at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmations {
@@ -31,17 +44,41 @@ pub struct Confirmations {
     pub events: Vec<Confirmation>,
     /// The sets that this node receives, each with the Slony node that it comes from.
     pub sets: Vec<(i32, u64)>,
+    /// The tables of all sets.
+    pub tables: Vec<ReplicatedTable>,
+    /// The Slony node that this is.
+    pub local: u64,
+    /// Its last own event.
+    pub own_event: Option<u64>,
+    /// Sets of which nothing came for a while since: it gave them to another origin (`true`), or subscribed to them without a copy.
+    pub returned: Vec<(i32, bool)>,
 }
 
-/// Reads what was confirmed from these events on, by Slony node. Counter and events are seen by one statement, hence at one moment:
-/// slon raises the one and writes the other in one transaction, if it archives at all.
+/// Reads what was confirmed from these events on, by Slony node, as it stands at one moment: slon raises the counter and writes the
+/// confirmation in one transaction, if it archives at all.
 pub async fn confirmations(
     db: &Database,
     session: &Session,
     since: &BTreeMap<u64, u64>,
 ) -> Result<Confirmations> {
+    let local = db.local_node(session).await?.0;
+    let begin = "begin isolation level repeatable read read only";
+    session.client().batch_execute(begin).await.tried("begin to read `sl_confirm`")?;
+    let read = read(db, session, since, u64::from(local)).await;
+    // Also after a failure: without it the session answers nothing any more.
+    let ended = session.client().batch_execute("rollback").await.tried("end to read `sl_confirm`");
+    let read = read?;
+    ended.map(|()| read)
+}
+
+async fn read(
+    db: &Database,
+    session: &Session,
+    since: &BTreeMap<u64, u64>,
+    node: u64,
+) -> Result<Confirmations> {
     let cluster = db.cluster_schema();
-    let local = i32::try_from(db.local_node(session).await?.0).unwrap_or(i32::MAX);
+    let local = i32::try_from(node).unwrap_or(i32::MAX);
     let number = |number: &u64| i64::try_from(*number).unwrap_or(i64::MAX);
     let (origins, events): (Vec<i64>, Vec<i64>) =
         since.iter().map(|(origin, event)| (number(origin), number(event))).unzip();
@@ -52,18 +89,33 @@ pub async fn confirmations(
                 (select s.event from unnest($2::int8[], $3::int8[]) s (origin, event) where s.origin = c.con_origin), 0)
            left join {cluster}.sl_event e on e.ev_origin = c.con_origin and e.ev_seqno = c.con_seqno"
     );
-    let rows = session.client().query(&sql, &[&local, &origins, &events]).await;
-    let rows = rows.tried("read `sl_confirm`")?;
+    let client = session.client();
+    let rows = client.query(&sql, &[&local, &origins, &events]).await.tried("read `sl_confirm`")?;
     let committed = rows.first().and_then(|row| Counter::from_database(row.get(0)));
     let sql = format!(
         "select s.set_id, s.set_origin::int8 from {cluster}.sl_set s
            join {cluster}.sl_subscribe r on r.sub_set = s.set_id where r.sub_receiver = $1"
     );
-    let sets = session.client().query(&sql, &[&local]).await.tried("read `sl_set`")?;
+    let sets = client.query(&sql, &[&local]).await.tried("read `sl_set`")?;
+    let sql = format!(
+        "select e.ev_data1, e.ev_type = 'MOVE_SET' from {cluster}.sl_event e
+           join unnest($2::int8[], $3::int8[]) s (origin, event) on s.origin = e.ev_origin and e.ev_seqno > s.event
+          where e.ev_type = 'MOVE_SET' and e.ev_origin = $1
+             or e.ev_type = 'ENABLE_SUBSCRIPTION' and e.ev_data3 = $4 and e.ev_data5 like 't%'"
+    );
+    let returned = client.query(&sql, &[&local, &origins, &events, &node.to_string()]).await;
+    let returned = returned.tried("read `sl_event`")?;
+    let one = |row: &Row| Some((row.get::<_, Option<&str>>(0)?.parse().ok()?, row.get(1)));
+    let sql = format!("select max(ev_seqno) from {cluster}.sl_event where ev_origin = $1");
+    let own_event = client.query_one(&sql, &[&local]).await.tried("read `sl_event`")?;
     Ok(Confirmations {
         committed: committed.ok_or_else(|| Error::WrongDatabase("sl_archive_counter is empty".into()))?,
         events: rows.iter().filter_map(confirmation).collect(),
         sets: sets.iter().filter_map(|row| Some((row.get(0), unsigned(row, 1)?))).collect(),
+        tables: tables(&cluster, session, local).await?,
+        local: node,
+        own_event: unsigned(&own_event, 0),
+        returned: returned.iter().filter_map(one).collect(),
     })
 }
 
@@ -76,14 +128,21 @@ fn unsigned(row: &Row, at: usize) -> Option<u64> {
     row.get::<_, Option<i64>>(at).and_then(|number| u64::try_from(number).ok())
 }
 
-/// The series of all sets, each with its set and the Slony node that the set comes from.
-pub async fn series_of_sets(db: &Database, session: &Session) -> Result<Vec<(Series, i32, u64)>> {
-    let cluster = db.cluster_schema();
+/// The tables of all sets, by the names that they have now: archives call them so.
+async fn tables(cluster: &str, session: &Session, local: i32) -> Result<Vec<ReplicatedTable>> {
     let sql = format!(
-        "select t.tab_nspname::text, t.tab_relname::text, s.set_id, s.set_origin::int8
-           from {cluster}.sl_table t join {cluster}.sl_set s on s.set_id = t.tab_set"
+        "select n.nspname::text, c.relname::text, t.tab_set, o.set_origin::int8,
+                o.set_origin <> $1 and s.sub_set is not null
+           from {cluster}.sl_table t
+           join {cluster}.sl_set o on o.set_id = t.tab_set
+           join pg_class c on c.oid = t.tab_reloid
+           join pg_namespace n on n.oid = c.relnamespace
+           left join {cluster}.sl_subscribe s on s.sub_set = t.tab_set and s.sub_receiver = $1 and s.sub_active"
     );
-    let rows = session.client().query(&sql, &[]).await.tried("read `sl_table`")?;
-    let series = |row: &Row| Series::new(row.get::<_, String>(0), row.get::<_, String>(1));
-    Ok(rows.iter().filter_map(|row| Some((series(row), row.get(2), unsigned(row, 3)?))).collect())
+    let rows = session.client().query(&sql, &[&local]).await.tried("read `sl_table`")?;
+    let table = |row: &Row| {
+        let series = Series::new(row.get::<_, String>(0), row.get::<_, String>(1));
+        Some(ReplicatedTable { series, set: row.get(2), origin: unsigned(row, 3)?, is_received: row.get(4) })
+    };
+    Ok(rows.iter().filter_map(table).collect())
 }

@@ -14,7 +14,7 @@ mod snapshot;
 pub mod structure;
 
 pub use catalog::{Replication, commits_before_it_writes, encoding, replication, sequence_numbers};
-pub use confirmations::{Confirmation, Confirmations, confirmations, series_of_sets};
+pub use confirmations::{Confirmation, Confirmations, ReplicatedTable, confirmations};
 pub use connect::{Database, Driver, Session, drive};
 pub use copy_out::{Meter, copy_out};
 pub use health::{Health, Standing, health, standings};

@@ -8,7 +8,7 @@ use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::read;
 use crate::model::{ArchiveName, Counter};
-use crate::protocol::{Seen, read_counter, read_counters, read_seen};
+use crate::protocol::{Seen, read_copied, read_counter, read_counters, read_seen, write_copied};
 
 /// How many archives are remembered after they were split, at least.
 const REMEMBERED: usize = 1000;
@@ -82,12 +82,18 @@ pub fn forget(config: &Config) -> Result<()> {
     let Some(bytes) = much(&path)? else { return Ok(()) };
     let seen = read_seen(&bytes);
     let kept = seen.get(seen.len().saturating_sub(REMEMBERED)..).unwrap_or_default();
-    disk::write(&path, kept.iter().map(Seen::write).collect::<String>().as_bytes())
+    let copied = read_copied(&bytes).into_iter();
+    let copied = copied.filter(|(name, _)| kept.first().is_some_and(|first| *name >= first.name));
+    let copied = copied.map(|(name, series)| write_copied(name, &series));
+    disk::write(&path, kept.iter().map(Seen::write).chain(copied).collect::<String>().as_bytes())
 }
 
 /// What is remembered, if that is much.
 fn much(path: &Path) -> Result<Option<Vec<u8>>> {
-    let is_much = |bytes: &Vec<u8>| memchr::memchr_iter(b'\n', bytes).count() >= 4 * REMEMBERED;
+    let many = 4 * REMEMBERED;
+    // Lines of series are no archives.
+    let is_much =
+        |bytes: &Vec<u8>| memchr::memchr_iter(b'\n', bytes).count() >= many && read_seen(bytes).len() >= many;
     Ok(disk::read_optional(path)?.filter(is_much))
 }
 
@@ -110,14 +116,18 @@ mod tests {
             Seen { name, bytes: 1, modified: (1, 0), digest: 1, event: None }.write()
         };
         let path = config.paths.seen();
-        std::fs::write(&path, (1..=4_500).map(line).collect::<String>()).unwrap();
+        let copied = |counter: u64| {
+            line(counter).split(' ').next().map(|name| format!("{name} copied a.b\n")).unwrap()
+        };
+        let text: String = (1..=4_500).map(line).chain([copied(3_500), copied(3_501)]).collect();
+        std::fs::write(&path, text).unwrap();
         let lines = || std::fs::read_to_string(&path).unwrap().lines().count();
         let hold = Lock::take(&config.paths.hold()).unwrap();
         forget(&config).unwrap();
-        assert_eq!(lines(), 4_500);
+        assert_eq!(lines(), 4_502);
         drop(hold);
         forget(&config).unwrap();
-        assert_eq!(lines(), REMEMBERED);
-        assert!(std::fs::read_to_string(&path).unwrap().ends_with(&line(4_500)));
+        assert_eq!(lines(), REMEMBERED + 1);
+        assert!(std::fs::read_to_string(&path).unwrap().ends_with(&(line(4_500) + &copied(3_501))));
     }
 }

@@ -17,7 +17,7 @@ use super::{Destination, Expected, Routes, SplitError, Survey, plan, write};
 use crate::config::Config;
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::model::{ArchiveName, Counter, SlonyNode};
+use crate::model::{ArchiveName, Counter, Series, SlonyNode};
 use crate::protocol::Seen;
 
 /// How many archives are put on disk together, if so many are ready.
@@ -46,6 +46,8 @@ pub(super) struct Outcome {
     pub(super) count: u64,
     /// What they looked like.
     pub(super) seen: Vec<Seen>,
+    /// The series that they copy as a whole.
+    pub(super) copied: Vec<(ArchiveName, Series)>,
     /// Nodes that stopped: index of the site, the archive, and why.
     pub(super) stops: Vec<(usize, Counter, Stop)>,
     /// What ended it before the last.
@@ -69,6 +71,7 @@ pub(super) struct Prepared {
     pub(super) logs: Vec<(TempPath, Vec<usize>)>,
     pub(super) stops: Vec<Stop>,
     seen: Option<Seen>,
+    copied: Vec<Series>,
 }
 
 impl Batch<'_> {
@@ -191,6 +194,7 @@ impl Batch<'_> {
             }
             Archive::Empty(_) => None,
         };
+        let copied = survey.keys.copies();
         let plan = plan(&survey, &routing.routes, self.numbers).map_err(fault)?;
         let mut files = Vec::with_capacity(plan.outputs.len());
         for output in &plan.outputs {
@@ -216,7 +220,7 @@ impl Batch<'_> {
         for (file, output) in files.into_iter().zip(plan.outputs) {
             logs.push((disk::close_hidden(file)?, output.destinations));
         }
-        Ok(Prepared { name, routing, logs, stops: plan.stops, seen })
+        Ok(Prepared { name, routing, logs, stops: plan.stops, seen, copied })
     }
 }
 
@@ -311,6 +315,7 @@ impl Publisher {
                 }
             }
             let (counter, seen) = (one.name.counter, one.seen);
+            self.outcome.copied.extend(one.copied.iter().map(|series| (one.name, series.clone())));
             publish(one, &self.stopped, &mut self.touched)?;
             tracing::debug!(%counter, "split");
             self.outcome.count += 1;

@@ -1,21 +1,26 @@
-//! The looking for holes: what slon has confirmed is asked of the database, what it has archived is remembered by the splitter, and
-//! what [`super::hole`] makes of both is written down and told.
+//! The looking for holes: what slon has confirmed and what comes to it is asked of the database, what it has archived is remembered by
+//! the splitter, and what [`super::hole`] and [`super::away`] make of it is written down and told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::away::{Between, Coming, Table, Tables, follow};
 use super::gate::{Committed, Gate};
-use super::hole::{Archived, Lists, Look, by_node, compare, concern, describe, is_past, without_a_gap};
+use super::hole::{Archived, Lists, Look, by_node, compare, concern, describe, is_past, key, without_a_gap};
 use super::hole::{Event, Untold};
 use super::roster::Sites;
-use super::targets::{New, Site};
+use super::targets::New;
 use super::worker::Splitter;
 use crate::config::Config;
+use crate::db::{Confirmations, ReplicatedTable};
 use crate::disk;
 use crate::error::Result;
 use crate::ground::read;
-use crate::model::{Counter, Series, SlonyNode};
-use crate::protocol::{Confirmed, Hole, read_counters, read_holes, read_seen, write_holes};
+use crate::model::{Counter, Node, Series, SlonyNode};
+use crate::protocol::{
+    Away, Compared, Confirmed, Hole, Missed, read_copied, read_counters, read_holes, read_seen, write_holes,
+};
 
 /// What slon has applied, waiting to be compared with what the splitter will have read.
 pub struct Evidence {
@@ -24,6 +29,8 @@ pub struct Evidence {
     looks: VecDeque<Look>,
     /// Up to which event of each Slony node was looked; `None`: the files say it.
     since: Option<BTreeMap<u64, u64>>,
+    /// The tables of all sets, as they were when it was looked last.
+    tables: Arc<Tables>,
 }
 
 /// The holes that are not past: open, or with nodes that miss rows.
@@ -34,7 +41,7 @@ pub fn holes(config: &Config) -> Result<Vec<Hole>> {
 impl Evidence {
     /// For this splitter; nothing is asked yet.
     pub fn new(splitter: Splitter) -> Self {
-        Self { splitter, looks: VecDeque::new(), since: None }
+        Self { splitter, looks: VecDeque::new(), since: None, tables: Arc::default() }
     }
 
     /// Whether everything was compared that was split when it was looked last. Until then the splitter must remember its archives.
@@ -42,7 +49,7 @@ impl Evidence {
         self.since.is_some() && self.looks.is_empty()
     }
 
-    /// Asks what slon has applied since the last look. Slony-I remembers it for ten minutes and more.
+    /// Asks what slon has applied since the last look, and what comes to it. Slony-I remembers the former for ten minutes and more.
     pub async fn look(&mut self, gate: &mut Committed) -> Result<()> {
         let before = if let Some(since) = &self.since {
             since.clone()
@@ -50,13 +57,17 @@ impl Evidence {
             let confirmed = self.confirmed()?.unwrap_or_default();
             confirmed.origins.iter().map(|(origin, compared)| (*origin, compared.event)).collect()
         };
-        let found = gate.confirmations(&before).await?;
+        let mut found = gate.confirmations(&before).await?;
+        let coming = self.coming(&mut found);
         let events: Vec<Event<'_>> = found
             .events
             .iter()
             .map(|event| (event.origin, event.event, event.transaction, event.kind.as_deref()))
             .collect();
-        let look = Look::new(found.committed, &events, &found.sets, &before);
+        let mut look = Look::new(found.committed, &events, &found.sets, &before, coming);
+        if let Some(event) = found.own_event {
+            look.origins.insert(found.local, Compared { event, sets: BTreeSet::new() });
+        }
         let mut since = before;
         since.extend(look.origins.iter().map(|(origin, compared)| (*origin, compared.event)));
         self.since = Some(since);
@@ -64,8 +75,23 @@ impl Evidence {
         Ok(())
     }
 
-    /// Compares the looks to which the splitter has come. What it finds is on disk before how far it has compared, so that a kill in
-    /// between finds the same again.
+    /// What comes to the node. Looks that wait share it, as long as nothing is changed.
+    fn coming(&mut self, found: &mut Confirmations) -> Coming {
+        let table = |table: ReplicatedTable| {
+            let ReplicatedTable { series, set, origin, is_received } = table;
+            (series, Table { set, origin, is_received })
+        };
+        let tables: Tables = std::mem::take(&mut found.tables).into_iter().map(table).collect();
+        if *self.tables != tables {
+            self.tables = Arc::new(tables);
+        }
+        let why =
+            |(set, is_own): &(i32, bool)| (*set, if *is_own { Away::OwnSet } else { Away::NotReceived });
+        let returned = found.returned.iter().map(why).collect();
+        Coming { local: found.local, tables: self.tables.clone(), returned }
+    }
+
+    /// Compares the looks to which the splitter has come, with the lists as they are under the hold.
     pub async fn compare(&mut self, gate: &mut Committed) -> Result<()> {
         let Some(at) = self.splitter.counter()? else { return Ok(()) };
         let ready = self.looks.iter().take_while(|look| look.committed <= at).count();
@@ -73,68 +99,57 @@ impl Evidence {
             return Ok(());
         }
         let node = gate.slony_node().await?;
-        let mut confirmed = self.confirmed()?;
-        let before = confirmed.clone().unwrap_or_default();
-        let mut found = holes(self.splitter.config())?;
-        let old = found.clone();
-        let (after, archives) = self.archives(node, at)?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut untold = Vec::new();
-        for look in self.looks.iter().take(ready).cloned() {
-            match &mut confirmed {
-                Some(confirmed) => {
-                    untold.extend(compare(look, (after, &archives), confirmed, &mut found, now));
-                }
-                // Whatever was before the first look is in the SQL of every site to come.
-                None => confirmed = Some(Confirmed { at: look.committed, origins: look.origins }),
-            }
-        }
-        let Some(confirmed) = confirmed else { return Ok(()) };
-        tell_untold(&untold);
-        if found.is_empty() {
-            self.write(&old, &found, &confirmed)?;
-        } else {
-            let series = gate.series_of_sets().await?;
-            self.settle(old, found, before, confirmed, series).await?;
-        }
+        let looks: Vec<Look> = self.looks.iter().take(ready).cloned().collect();
+        let evidence = Self::new(self.splitter.clone());
+        let work = move |_: &Splitter| evidence.judge(&looks, node, at);
+        self.splitter.under_hold(&tokio_util::sync::CancellationToken::new(), work).await?;
         self.looks.drain(..ready);
         Ok(())
     }
 
-    /// Finds out whom the holes concern, by the lists as they are under the hold.
-    async fn settle(
-        &self,
-        old: Vec<Hole>,
-        mut found: Vec<Hole>,
-        before: Confirmed,
-        confirmed: Confirmed,
-        series: BTreeMap<Series, (i32, u64)>,
-    ) -> Result<()> {
-        let evidence = Self::new(self.splitter.clone());
-        let work = move |splitter: &Splitter| {
-            let sites = splitter.sites()?;
-            let lists = lists(&sites);
-            for hole in &mut found {
-                let compared = [&before, &confirmed].map(|confirmed| confirmed.origins.get(&hole.origin));
-                let sets: BTreeSet<i32> =
-                    compared.iter().flatten().flat_map(|compared| compared.sets.iter().copied()).collect();
-                let had = hole.concerned.clone();
-                let new = concern(hole, &sets, &lists, &series);
-                let was = old.iter().find(|old| (old.origin, old.events.0) == (hole.origin, hole.events.0));
-                if was.is_none_or(|was| was.before != hole.before) {
-                    tracing::error!(origin = hole.origin, "{}", describe(hole));
+    /// What the looks tell of holes, and whom these concern. It is on disk before how far was compared, so that a kill in between
+    /// finds the same again.
+    fn judge(&self, looks: &[Look], node: SlonyNode, at: Counter) -> Result<()> {
+        let mut confirmed = self.confirmed()?;
+        let before = confirmed.clone().unwrap_or_default();
+        let old = holes(self.splitter.config())?;
+        let mut found = old.clone();
+        let archives = self.archives(node, at)?;
+        let seen = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let sites = self.splitter.sites()?;
+        let lists = lists(&sites);
+        let mut untold = Vec::new();
+        for look in looks {
+            let then = confirmed.as_ref().map_or(look.committed, |confirmed| confirmed.at);
+            match &mut confirmed {
+                Some(confirmed) => {
+                    let named = (archives.after, archives.named.as_slice());
+                    untold.extend(compare(look, named, confirmed, &mut found, seen));
                 }
-                for (node, series) in by_node(&new) {
-                    tracing::error!(%node, series, "the node misses rows: it must subscribe these series anew");
-                }
-                for (node, series) in by_node(&had.difference(&hole.concerned).cloned().collect()) {
-                    tracing::info!(%node, series, "the node misses no rows of these series any more");
+                // Whatever was before the first look is in the SQL of every site to come.
+                None => {
+                    let origins = look.origins.clone();
+                    confirmed = Some(Confirmed { at: look.committed, origins });
                 }
             }
-            found.retain(|hole| !is_past(hole, &lists));
-            evidence.write(&old, &found, &confirmed)
-        };
-        self.splitter.under_hold(&tokio_util::sync::CancellationToken::new(), work).await.map(drop)
+            let between = Between { then, now: look.committed, seen, copied: &archives.copied };
+            follow(&look.coming, &between, &lists, &mut found);
+        }
+        let (Some(confirmed), Some(last)) = (confirmed, looks.last()) else { return Ok(()) };
+        tell_untold(&untold);
+        for hole in &mut found {
+            let sets = match &hole.what {
+                Missed::Events(origin, _) => {
+                    let compared = [&before, &confirmed].map(|confirmed| confirmed.origins.get(origin));
+                    compared.iter().flatten().flat_map(|compared| compared.sets.iter().copied()).collect()
+                }
+                Missed::Series(..) => BTreeSet::new(),
+            };
+            concern(hole, &sets, &lists, &last.coming.tables);
+        }
+        tell(&old, &found);
+        found.retain(|hole| !is_past(hole, &lists));
+        self.write(&old, &found, &confirmed)
     }
 
     fn write(&self, old: &[Hole], found: &[Hole], confirmed: &Confirmed) -> Result<()> {
@@ -154,31 +169,61 @@ impl Evidence {
         read(&self.splitter.config().paths.confirmed(), Confirmed::parse)
     }
 
-    /// The archives that the splitter has read last, without a gap.
-    fn archives(&self, node: SlonyNode, at: Counter) -> Result<(Counter, Vec<Archived>)> {
+    /// The archives that the splitter has read last.
+    fn archives(&self, node: SlonyNode, at: Counter) -> Result<Archives> {
         let paths = &self.splitter.config().paths;
-        let seen = disk::read_optional(&paths.seen())?.map(|bytes| read_seen(&bytes)).unwrap_or_default();
+        let bytes = disk::read_optional(&paths.seen())?.unwrap_or_default();
+        let (seen, copied) = (read_seen(&bytes), read_copied(&bytes).into_iter());
         let seen = seen.iter().filter(|seen| seen.name.node == node);
         // One of which an earlier version has not noted the event tells nothing, like one that was forgotten.
         let archives: Vec<Archived> =
             seen.filter_map(|seen| seen.event.map(|event| (seen.name.counter, event.0, event.1))).collect();
         let empty = read(&paths.accepted_empty(), read_counters)?.unwrap_or_default();
-        Ok(without_a_gap(&archives, &empty, at))
+        let (after, named) = without_a_gap(&archives, &empty, at);
+        let copied = copied.filter(|(name, _)| name.node == node);
+        Ok(Archives { after, named, copied: copied.map(|(name, series)| (name.counter, series)).collect() })
     }
 }
 
+/// What is known of archives.
+struct Archives {
+    /// Of those after this one, without a gap...
+    after: Counter,
+    /// ...the events.
+    named: Vec<Archived>,
+    /// Which copy which series as a whole.
+    copied: Vec<(Counter, Series)>,
+}
+
 fn lists(sites: &Sites) -> Vec<Lists<'_>> {
-    let of = |site: &'_ Site| match &site.new {
-        Some(New::Cut(cut)) => Some(cut.counter),
-        Some(New::Foreign(..)) | None => None,
-    };
     let lists = sites.iter().map(|site| Lists {
         node: &site.node,
         are_known: site.fault.is_none(),
         cuts: site.cuts.as_ref(),
-        cut: of(site),
+        cut: match &site.new {
+            Some(New::Cut(cut)) => Some((cut.counter, &cut.list)),
+            Some(New::Foreign(..)) | None => None,
+        },
     });
     lists.collect()
+}
+
+/// Says what is new: holes that were found or have an end now, who misses rows, and who does not any more.
+fn tell(old: &[Hole], found: &[Hole]) {
+    let is_known = |hole: &&Hole| old.iter().any(|was| key(was) == key(hole) && was.before == hole.before);
+    for hole in found.iter().filter(|hole| !is_known(hole)) {
+        tracing::error!("{}", describe(hole));
+    }
+    let all = |holes: &[Hole]| -> BTreeSet<(Node, Series)> {
+        holes.iter().flat_map(|hole| hole.concerned.iter().cloned()).collect()
+    };
+    let (had, has) = (all(old), all(found));
+    for (node, series) in by_node(&has.difference(&had).cloned().collect()) {
+        tracing::error!(%node, series, "the node misses rows: it must subscribe these series anew");
+    }
+    for (node, series) in by_node(&had.difference(&has).cloned().collect()) {
+        tracing::info!(%node, series, "the node misses no rows of these series any more");
+    }
 }
 
 /// Once for each Slony node: what cannot be told lies between the first and the last of it.
@@ -194,7 +239,7 @@ fn tell_untold(untold: &[Untold]) {
             after,
             before,
             "it cannot be told whether slon has archived all events between these two: Slony-I had forgotten them before they were \
-             looked for; if slon ran without `-a` meanwhile, rows are missing at the sites"
+             looked for; if slon ran without `-a` meanwhile, or a set was taken from this node, rows are missing at the sites"
         );
     }
 }

@@ -9,9 +9,7 @@ use tokio::time::timeout;
 use super::plan::Numbers;
 use crate::db::{self, Confirmations, Database, Session};
 use crate::error::{Error, Result};
-use crate::ground;
-use crate::model::{Counter, Series, SlonyNode};
-use crate::paths::Paths;
+use crate::model::{Counter, SlonyNode};
 
 /// What is asked here takes milliseconds. A server that stands still, or something between that swallows what is sent, may
 /// keep the line alive and never answer.
@@ -61,12 +59,6 @@ impl Committed {
     /// What slon has applied from these events on, by Slony node.
     pub(super) async fn confirmations(&mut self, since: &BTreeMap<u64, u64>) -> Result<Confirmations> {
         self.ask(async |database, session| db::confirmations(database, session, since).await).await
-    }
-
-    /// The series of all sets, each with its set and the Slony node that it comes from.
-    pub(super) async fn series_of_sets(&mut self) -> Result<BTreeMap<Series, (i32, u64)>> {
-        let series = self.ask(async |database, session| db::series_of_sets(database, session).await).await?;
-        Ok(series.into_iter().map(|(series, set, origin)| (series, (set, origin))).collect())
     }
 
     /// Asks a question. Where no answer comes, the next one is asked by another session.

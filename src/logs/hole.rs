@@ -1,4 +1,5 @@
-//! Whether slon has applied what it has not archived: the events that it has confirmed against those that archives name. Pure.
+//! Whether slon has applied what it has not archived: the events that it has confirmed against those that archives name; and whom a hole
+//! concerns, of this kind or of that of [`super::away`]. Pure.
 //!
 //! slon confirms an event, or a group of SYNCs, in the transaction that applies it, and raises the counter of archives in the same
 //! one. Without `-a` it confirms and raises nothing: the counters stay without a gap, and the rows are in no archive. So every
@@ -7,8 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::model::{Counter, Node, Series};
-use crate::protocol::{Compared, Confirmed, Cuts, Hole};
+use super::away::{Coming, Tables};
+use crate::model::{Counter, Node, Series, SeriesList};
+use crate::protocol::{Away, Compared, Confirmed, Cuts, Hole, Missed};
 
 /// Kinds of events that may bring rows; the last is of Slony-I before 2.2.
 const WITH_ROWS: [&str; 3] = ["SYNC", "ENABLE_SUBSCRIPTION", "DDL_SCRIPT"];
@@ -52,6 +54,8 @@ pub struct Look {
     pub untold: Vec<Untold>,
     /// How far this look goes, by Slony node.
     pub origins: BTreeMap<u64, Compared>,
+    /// What came to the node then.
+    pub coming: Coming,
 }
 
 impl Look {
@@ -62,13 +66,14 @@ impl Look {
         events: &[Event<'_>],
         sets: &[(i32, u64)],
         before: &BTreeMap<u64, u64>,
+        coming: Coming,
     ) -> Self {
         let mut by_origin: BTreeMap<u64, BTreeMap<u64, (i64, bool)>> = BTreeMap::new();
         for (origin, event, transaction, kind) in events {
             let has_rows = kind.is_none_or(|kind| WITH_ROWS.contains(&kind));
             by_origin.entry(*origin).or_default().insert(*event, (*transaction, has_rows));
         }
-        let mut look = Self { committed, ..Self::default() };
+        let mut look = Self { committed, coming, ..Self::default() };
         for (origin, events) in by_origin {
             let (Some((first, _)), Some((last, _))) = (events.first_key_value(), events.last_key_value())
             else {
@@ -125,7 +130,7 @@ pub fn without_a_gap(
 /// Compares a look with the archives up to it and beyond, which lie `after` a counter without a gap. Adds to the holes, closes those
 /// behind which there is an archive, and moves on what was compared. Returns what cannot be told.
 pub fn compare(
-    look: Look,
+    look: &Look,
     (after, archives): (Counter, &[Archived]),
     confirmed: &mut Confirmed,
     holes: &mut Vec<Hole>,
@@ -133,17 +138,18 @@ pub fn compare(
 ) -> Vec<Untold> {
     let sources = sources(&look.origins, &confirmed.origins);
     let mut untold: Vec<Untold> =
-        look.untold.into_iter().filter(|untold| sources.contains(&untold.origin)).collect();
+        look.untold.iter().filter(|untold| sources.contains(&untold.origin)).copied().collect();
     let named: HashSet<(u64, u64)> = archives.iter().map(|(_, origin, event)| (*origin, *event)).collect();
-    for applied in look.applied {
+    for applied in &look.applied {
         let (Some(first), Some(last)) = (applied.events.first().copied(), applied.events.last().copied())
         else {
             continue;
         };
         let origin = applied.origin;
         let is_archived = applied.events.iter().any(|event| named.contains(&(origin, *event)));
-        let is_known =
-            holes.iter().any(|hole| hole.origin == origin && (hole.events.0..=hole.events.1).contains(&last));
+        let is_known = holes.iter().any(|hole| {
+            matches!(&hole.what, Missed::Events(of, events) if *of == origin && (events.0..=events.1).contains(&last))
+        });
         if !applied.has_rows || !sources.contains(&origin) || is_archived || is_known {
             continue;
         }
@@ -155,11 +161,15 @@ pub fn compare(
         close(holes, archives, Some(last));
         let before_it = archives.iter().filter(|(_, of, event)| *of == origin && *event < first);
         let before_it = before_it.map(|(counter, ..)| *counter).max().unwrap_or_default();
-        match holes.iter_mut().find(|hole| hole.origin == origin && hole.before.is_none()) {
-            Some(open) => open.events.1 = last,
+        let mut open = holes.iter_mut().filter(|hole| hole.before.is_none());
+        let open = open.find_map(|hole| match &mut hole.what {
+            Missed::Events(of, events) if *of == origin => Some(events),
+            _ => None,
+        });
+        match open {
+            Some(events) => events.1 = last,
             None => holes.push(Hole {
-                origin,
-                events: (first, last),
+                what: Missed::Events(origin, (first, last)),
                 // What was compared last had committed before this.
                 after: before_it.max(confirmed.at),
                 before: None,
@@ -170,7 +180,7 @@ pub fn compare(
     }
     close(holes, archives, None);
     confirmed.at = confirmed.at.max(look.committed);
-    confirmed.origins.extend(look.origins);
+    confirmed.origins.extend(look.origins.clone());
     untold
 }
 
@@ -183,11 +193,9 @@ fn sources(now: &BTreeMap<u64, Compared>, then: &BTreeMap<u64, Compared>) -> Has
 /// Closes holes by the first archive behind them; `until`: only by those of events before this one.
 fn close(holes: &mut [Hole], archives: &[Archived], until: Option<u64>) {
     for hole in holes.iter_mut().filter(|hole| hole.before.is_none()) {
+        let Missed::Events(of, (_, last)) = &hole.what else { continue };
         let behind = archives.iter().find(|(counter, origin, event)| {
-            *counter > hole.after
-                && *origin == hole.origin
-                && *event > hole.events.1
-                && until.is_none_or(|until| *event < until)
+            *counter > hole.after && origin == of && event > last && until.is_none_or(|until| *event < until)
         });
         hole.before = behind.map(|(counter, ..)| *counter);
     }
@@ -201,23 +209,22 @@ pub struct Lists<'l> {
     pub are_known: bool,
     /// `None`: only a request is there.
     pub cuts: Option<&'l Cuts>,
-    /// The cut of an open request, which becomes a list when the site has applied it.
-    pub cut: Option<Counter>,
+    /// The cut of an open request and its list, which holds when the site has applied it.
+    pub cut: Option<(Counter, &'l SeriesList)>,
 }
 
 /// Brings up to date who misses rows: a node whose list at the hole has a series, until it has that series by a list that came into
-/// force behind the hole. `series` says of which set and Slony node each is; those of others miss nothing. Returns who is new.
-pub fn concern(
-    hole: &mut Hole,
-    sets: &BTreeSet<i32>,
-    lists: &[Lists<'_>],
-    series: &BTreeMap<Series, (i32, u64)>,
-) -> BTreeSet<(Node, Series)> {
+/// force behind the hole. `tables` says of which set and Slony node each is; those of others than the hole's, from which `sets` came,
+/// miss nothing.
+pub fn concern(hole: &mut Hole, sets: &BTreeSet<i32>, lists: &[Lists<'_>], tables: &Tables) {
     let mut found = BTreeSet::new();
     for lists in lists {
         let Some(cuts) = lists.cuts else { continue };
-        let of_another = |series_name: &Series| {
-            series.get(series_name).is_some_and(|(set, origin)| *origin != hole.origin && !sets.contains(set))
+        let is_its = |series: &Series| match &hole.what {
+            Missed::Events(origin, _) => {
+                tables.get(series).is_none_or(|table| table.origin == *origin || sets.contains(&table.set))
+            }
+            Missed::Series(_, missed) => missed.contains(series),
         };
         let reaches = |from: Counter, end: Option<Counter>| {
             hole.before.is_none_or(|before| from <= before) && end.is_none_or(|end| end > hole.after.next())
@@ -226,17 +233,13 @@ pub fn concern(
         let at_the_hole =
             at_the_hole.flat_map(|(.., list)| list.iter()).map(|subscription| &subscription.series);
         found.extend(
-            at_the_hole
-                .filter(|series| !of_another(series))
-                .map(|series| (lists.node.clone(), series.clone())),
+            at_the_hole.filter(|series| is_its(series)).map(|series| (lists.node.clone(), series.clone())),
         );
     }
     found.extend(hole.concerned.iter().cloned());
     let is_lost = missing(hole.before, lists);
     found.retain(|(node, series)| is_lost(node, series));
-    let new = found.difference(&hole.concerned).cloned().collect();
     hole.concerned = found;
-    new
 }
 
 /// Whether a node has a series without interruption since before the hole ended.
@@ -262,8 +265,12 @@ fn missing(before: Option<Counter>, lists: &[Lists<'_>]) -> impl Fn(&Node, &Seri
 /// whose rows may lack them.
 pub fn is_past(hole: &Hole, lists: &[Lists<'_>]) -> bool {
     let Some(before) = hole.before else { return false };
-    hole.concerned.is_empty()
-        && lists.iter().all(|lists| lists.are_known && lists.cut.is_none_or(|cut| cut >= before))
+    let is_asked = |list: &SeriesList| match &hole.what {
+        Missed::Events(..) => true,
+        Missed::Series(_, missed) => list.iter().any(|subscription| missed.contains(&subscription.series)),
+    };
+    let may_lack = |(cut, list): (Counter, &SeriesList)| cut < before && is_asked(list);
+    hole.concerned.is_empty() && lists.iter().all(|lists| lists.are_known && !lists.cut.is_some_and(may_lack))
 }
 
 /// How many series a message names.
@@ -271,19 +278,42 @@ const NAMED: usize = 5;
 
 /// What an operator must know of a hole, in one line.
 pub fn describe(hole: &Hole) -> String {
-    let Hole { origin, events: (first, last), after, before, .. } = hole;
-    let where_it_is = match before {
-        Some(before) => format!("between archives {after} and {before}"),
-        None => format!("after archive {after}, and has not archived anything of Slony node {origin} since"),
-    };
-    format!(
-        "slon ran without `-a` {where_it_is}: what it applied then (events {first} to {last} of Slony node {origin}) is in no archive"
-    )
+    let Hole { what, after, before, .. } = hole;
+    match (what, before) {
+        (Missed::Events(origin, (first, last)), before) => {
+            let where_it_is = match before {
+                Some(before) => format!("between archives {after} and {before}"),
+                None => {
+                    format!(
+                        "after archive {after}, and has not archived anything of Slony node {origin} since"
+                    )
+                }
+            };
+            format!(
+                "slon ran without `-a` {where_it_is}: what it applied then (events {first} to {last} of Slony node {origin}) is in no archive"
+            )
+        }
+        (Missed::Series(Away::OwnSet, series), None) => format!(
+            "nothing of {} comes after archive {after}: its set begins at the log-shipping node, whose own changes slon does not archive",
+            names(series)
+        ),
+        (Missed::Series(Away::NotReceived, series), None) => format!(
+            "nothing of {} comes after archive {after}: no set that the log-shipping node receives has a table of this name",
+            names(series)
+        ),
+        (Missed::Series(_, series), Some(before)) => format!(
+            "nothing of {} came for a while after archive {after}: only a copy made at archive {before} or later is whole",
+            names(series)
+        ),
+    }
 }
 
 /// What tells a hole from others, also when its end is known later.
 pub fn key(hole: &Hole) -> String {
-    format!("{} {}", hole.origin, hole.events.0)
+    match &hole.what {
+        Missed::Events(origin, (first, _)) => format!("{origin} {first}"),
+        Missed::Series(..) => format!("away {} {}", hole.after, hole.seen),
+    }
 }
 
 /// The nodes with what they have to subscribe anew: `nso: a.b, a.c`.
@@ -292,18 +322,25 @@ pub fn by_node(concerned: &BTreeSet<(Node, Series)>) -> Vec<(Node, String)> {
     for (node, series) in concerned {
         nodes.entry(node).or_default().push(series);
     }
-    let list = |series: &[&Series]| {
-        let names: Vec<String> = series.iter().take(NAMED).map(ToString::to_string).collect();
-        let more = series.len().checked_sub(NAMED).filter(|more| *more > 0);
-        more.map_or(names.join(", "), |more| format!("{} and {more} more", names.join(", ")))
-    };
-    nodes.into_iter().map(|(node, series)| (node.clone(), list(&series))).collect()
+    nodes.into_iter().map(|(node, series)| (node.clone(), names(series))).collect()
+}
+
+/// The first of them, and how many more there are.
+fn names<'s, I>(series: I) -> String
+where
+    I: IntoIterator<Item = &'s Series, IntoIter: ExactSizeIterator>,
+{
+    let series = series.into_iter();
+    let more = series.len().checked_sub(NAMED).filter(|more| *more > 0);
+    let names: Vec<String> = series.take(NAMED).map(ToString::to_string).collect();
+    more.map_or(names.join(", "), |more| format!("{} and {more} more", names.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{SeriesList, Subscription};
+    use crate::logs::away::Table;
+    use crate::model::Subscription;
 
     fn counter(value: u64) -> Counter {
         Counter::parse(&value.to_string()).unwrap()
@@ -337,7 +374,7 @@ mod tests {
     fn look(committed: u64, rows: &[Row], confirmed: &Confirmed) -> Look {
         let since = confirmed.origins.iter().map(|(origin, compared)| (*origin, compared.event)).collect();
         let events: Vec<Event<'_>> = rows.iter().map(|(o, e, t, kind)| (*o, *e, *t, Some(*kind))).collect();
-        Look::new(counter(committed), &events, &[(1, 1)], &since)
+        Look::new(counter(committed), &events, &[(1, 1)], &since, Coming::default())
     }
 
     fn files(files: &[File]) -> (Counter, Vec<Archived>) {
@@ -348,8 +385,12 @@ mod tests {
     }
 
     fn found(holes: &[Hole]) -> Vec<Found> {
-        let found =
-            |hole: &Hole| (hole.origin, hole.events, hole.after.value(), hole.before.map(Counter::value));
+        let found = |hole: &Hole| match hole.what {
+            Missed::Events(origin, events) => {
+                (origin, events, hole.after.value(), hole.before.map(Counter::value))
+            }
+            Missed::Series(..) => panic!("{hole:?}"),
+        };
         holes.iter().map(found).collect()
     }
 
@@ -362,11 +403,11 @@ mod tests {
         let look = look(committed, &rows, &confirmed);
         let mut holes = Vec::new();
         let (after, archives) = files(archives);
-        let untold = compare(look.clone(), (after, &archives), &mut confirmed, &mut holes, 7);
+        let untold = compare(&look, (after, &archives), &mut confirmed, &mut holes, 7);
         assert_eq!((untold, found(&holes)), (Vec::new(), expected.to_vec()));
         // A kill before the second file was written: the same again.
         let again = holes.clone();
-        compare(look, (after, &archives), &mut before(), &mut holes, 8);
+        compare(&look, (after, &archives), &mut before(), &mut holes, 8);
         assert_eq!(holes, again);
     }
 
@@ -410,7 +451,7 @@ mod tests {
             let committed = archives.last().map_or(100, |(at, ..)| *at);
             let look = look(committed, rows, &confirmed);
             let (after, archives) = files(archives);
-            let untold = compare(look, (after, &archives), &mut confirmed, &mut holes, 7);
+            let untold = compare(&look, (after, &archives), &mut confirmed, &mut holes, 7);
             assert_eq!((untold, found(&holes)), (Vec::new(), expected.to_vec()));
         };
         step(&[(1, 10, 1, "SYNC"), (1, 11, 20, "SYNC")], &[], &[(1, (11, 11), 100, None)]);
@@ -432,14 +473,14 @@ mod tests {
         let mut holes = Vec::new();
         let forgotten = look(102, &rows, &confirmed);
         let (after, archives) = files(&[(101, 1, 50), (102, 1, 51)]);
-        let untold = compare(forgotten, (after, &archives), &mut confirmed, &mut holes, 7);
+        let untold = compare(&forgotten, (after, &archives), &mut confirmed, &mut holes, 7);
         assert_eq!((untold, holes), (vec![Untold { origin: 1, after: 10, before: 50 }], Vec::new()));
         // The splitter remembers archives from 105 on only.
         let look = look(106, &[(1, 51, 21, "SYNC"), (1, 52, 22, "SYNC"), (1, 54, 23, "SYNC")], &confirmed);
         let (after, archives) = files(&[(103, 1, 52), (105, 1, 53), (106, 1, 54)]);
         assert_eq!(after, counter(104));
         let mut holes = Vec::new();
-        let untold = compare(look, (after, &archives), &mut confirmed, &mut holes, 7);
+        let untold = compare(&look, (after, &archives), &mut confirmed, &mut holes, 7);
         assert_eq!((untold, holes), (vec![Untold { origin: 1, after: 51, before: 53 }], Vec::new()));
     }
 
@@ -462,20 +503,19 @@ mod tests {
             names.iter().map(|name| (node.clone(), name.parse().unwrap())).collect()
         };
         let mut hole = Hole {
-            origin: 1,
-            events: (11, 12),
+            what: Missed::Events(1, (11, 12)),
             after: counter(100),
             before: Some(counter(103)),
             seen: 7,
             concerned: pairs(had),
         };
-        let series =
-            BTreeMap::from([("b.other".parse().unwrap(), (2, 3)), ("b.moved".parse().unwrap(), (1, 3))]);
+        let table = |set| Table { set, origin: 3, is_received: true };
+        let tables =
+            Tables::from([("b.other".parse().unwrap(), table(2)), ("b.moved".parse().unwrap(), table(1))]);
         let cuts = cuts(sections);
         let lists = [Lists { node: &node, are_known: true, cuts: Some(&cuts), cut: None }];
-        let new = concern(&mut hole, &BTreeSet::from([1]), &lists, &series);
+        concern(&mut hole, &BTreeSet::from([1]), &lists, &tables);
         assert_eq!(hole.concerned, pairs(expected));
-        assert_eq!(new, pairs(expected).difference(&pairs(had)).cloned().collect());
         assert_eq!(is_past(&hole, &lists), expected.is_empty());
     }
 
@@ -502,22 +542,25 @@ mod tests {
     fn a_request_from_before_the_end_of_a_hole_keeps_it() {
         let node: Node = "nso".parse().unwrap();
         let hole = |before| Hole {
-            origin: 1,
-            events: (11, 12),
+            what: Missed::Events(1, (11, 12)),
             after: counter(100),
             before,
             seen: 7,
             concerned: BTreeSet::new(),
         };
-        let past = |before: Option<u64>, cut: Option<u64>| {
-            is_past(
-                &hole(before.map(counter)),
-                &[Lists { node: &node, are_known: true, cuts: None, cut: cut.map(counter) }],
-            )
+        let asked = list(&["a.x"]);
+        let lists = |cut: Option<u64>| {
+            [Lists { node: &node, are_known: true, cuts: None, cut: cut.map(|cut| (counter(cut), &asked)) }]
         };
+        let past = |before: Option<u64>, cut| is_past(&hole(before.map(counter)), &lists(cut));
         assert!(!past(None, None));
         assert!(past(Some(103), None) && past(Some(103), Some(103)));
         assert!(!past(Some(103), Some(102)));
+        let away = |name: &str| {
+            let what = Missed::Series(Away::OwnSet, [name.parse().unwrap()].into());
+            is_past(&Hole { what, ..hole(Some(counter(103))) }, &lists(Some(102)))
+        };
+        assert!(away("a.y") && !away("a.x"));
     }
 
     #[test]
@@ -525,8 +568,7 @@ mod tests {
         let node: Node = "nso".parse().unwrap();
         let unknown = [Lists { node: &node, are_known: false, cuts: None, cut: None }];
         let mut hole = Hole {
-            origin: 1,
-            events: (11, 12),
+            what: Missed::Events(1, (11, 12)),
             after: counter(101),
             before: Some(counter(103)),
             seen: 5,
@@ -535,7 +577,7 @@ mod tests {
         assert!(!is_past(&hole, &unknown), "who misses rows is not known");
         hole.concerned = [(node.clone(), "a.b".parse().unwrap())].into();
         let (had, sets) = (hole.concerned.clone(), BTreeSet::new());
-        assert!(concern(&mut hole, &sets, &unknown, &BTreeMap::new()).is_empty());
+        concern(&mut hole, &sets, &unknown, &Tables::new());
         assert_eq!(hole.concerned, had);
     }
 

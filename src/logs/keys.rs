@@ -1,12 +1,13 @@
 //! The subjects of an archive, each once, in the order in which they occur.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::master;
 use super::statement::{Key, Subject};
+use crate::model::Series;
 use crate::spelling::array;
 use crate::spelling::legacy;
-use crate::spelling::row::{Row, series_key};
+use crate::spelling::row::{Row, names_of, series_key};
 use crate::spelling::script;
 
 /// Names are looked up as the archive spells them; only the first time they are decoded.
@@ -25,6 +26,8 @@ pub struct Keys {
     sequences: HashMap<Vec<u8>, Key>,
     numbers: HashMap<u32, Key>,
     scripts: HashMap<Vec<u8>, Key>,
+    /// Tables of which all rows are taken away and copied anew.
+    copied: BTreeSet<Key>,
     /// The last table of a row: tables come in runs.
     last: (Vec<u8>, Option<(Key, Rows)>),
     /// The script at hand.
@@ -142,6 +145,20 @@ impl Keys {
         let (key, _) = self.enter_table(series.to_vec());
         self.first_seen(key, line);
         key
+    }
+
+    /// All rows of a table are copied anew.
+    pub(super) fn copied(&mut self, table: Key) {
+        self.copied.insert(table);
+    }
+
+    /// The series that were copied anew.
+    pub(super) fn copies(&self) -> Vec<Series> {
+        let name = |key: &Key| match self.subjects.get(key.0 as usize)? {
+            Subject::Table(series) | Subject::MasterTable(series) => Some(names_of(series)),
+            _ => None,
+        };
+        self.copied.iter().filter_map(name).map(|(schema, table)| Series::new(schema, table)).collect()
     }
 
     /// The subject of an `insert`, `update` or `delete` with its table as it is spelled. `None` if that is no name.

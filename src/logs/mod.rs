@@ -17,10 +17,11 @@
 //! [`targets`] says which directory gets which list, `roster` keeps the lists, `archives` finds the archives, `batch` splits
 //! many together, `stops` and `obstacle` keep what ails one node from the others; [`worker`] does it for what `gate` lets through, and [`resplit`] once more. Afterwards [`expiry`] says what
 //! may be bundled or removed, [`mod@standing`] where a site stands, and [`tidy`] does it. [`hole`] says whether slon has applied what
-//! it has not archived, and `evidence` gathers what tells it.
+//! it has not archived, [`away`] what does not come to it at all, and `evidence` gathers what tells it.
 
 pub mod alarm;
 mod archives;
+pub mod away;
 mod batch;
 mod evidence;
 pub mod expiry;

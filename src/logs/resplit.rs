@@ -167,7 +167,7 @@ impl Splitter {
             tracing::warn!(%directory, %counter, "here is a log of the archive as it was before: split it again too");
         }
         if is_past {
-            self.note(&[seen])?;
+            self.note(&[seen], &[])?;
             tracing::info!(%counter, "no log of the archive as it was before is left");
         }
         Ok(())

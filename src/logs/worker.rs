@@ -19,9 +19,10 @@ use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground::read;
-use crate::model::{ArchiveName, Counter, Node, SlonyNode};
+use crate::model::{ArchiveName, Counter, Node, Series, SlonyNode};
 use crate::protocol::{
-    Seen, read_counter, read_counters, read_numbers, write_counter, write_counters, write_numbers,
+    Seen, read_counter, read_counters, read_numbers, write_copied, write_counter, write_counters,
+    write_numbers,
 };
 
 /// How long the hold is kept while one archive after the other is split: a request waits for no longer than that and
@@ -285,7 +286,7 @@ impl Splitter {
         let is_going = |index: &usize| sites.get(*index).is_some_and(|site| site.stopped.is_none());
         let of: Vec<usize> = (0..sites.len()).filter(is_going).collect();
         let outcome = self.split(sites, &of, (first, last), node, routing)?;
-        self.note(&outcome.seen)?;
+        self.note(&outcome.seen, &outcome.copied)?;
         stop_at_statements(sites, &outcome)?;
         let next = first.plus(outcome.count);
         let blamed = outcome.failed.as_ref().and_then(|error| whose(&self.config, sites, &of, error));
@@ -329,8 +330,9 @@ impl Splitter {
         Ok(batch.run(routing))
     }
 
-    pub(super) fn note(&self, seen: &[Seen]) -> Result<()> {
-        let lines: String = seen.iter().map(Seen::write).collect();
+    pub(super) fn note(&self, seen: &[Seen], copied: &[(ArchiveName, Series)]) -> Result<()> {
+        let copied = copied.iter().map(|(name, series)| write_copied(*name, series));
+        let lines: String = seen.iter().map(Seen::write).chain(copied).collect();
         if lines.is_empty() { Ok(()) } else { disk::append(&self.config.paths.seen(), lines.as_bytes()) }
     }
 

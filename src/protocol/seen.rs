@@ -1,8 +1,9 @@
 //! `split.seen`: what the archives looked like when they were split. Lines `NAME BYTES SECONDS.NANOSECONDS DIGEST NODE EVENT`, the
 //! time being that of the file, the digest XXH3 of 128 bits in hexadecimal digits, and the last two what the header says, which
-//! earlier versions did not write; the last line of a name holds.
+//! earlier versions did not write; the last line of a name holds. A line `NAME copied SERIES` for each series that the archive copies as
+//! a whole, as the subscription of a set does.
 
-use crate::model::ArchiveName;
+use crate::model::{ArchiveName, Series};
 
 /// An archive as it was when it was split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,24 @@ pub fn read_seen(bytes: &[u8]) -> Vec<Seen> {
     by_name.into_values().collect()
 }
 
+/// The word between an archive and a series that it copies.
+const COPIED: &str = " copied ";
+
+/// The line that says that an archive copies a series as a whole.
+pub fn write_copied(name: ArchiveName, series: &Series) -> String {
+    format!("{name}{COPIED}{series}\n")
+}
+
+/// Which archives copy which series as a whole.
+pub fn read_copied(bytes: &[u8]) -> Vec<(ArchiveName, Series)> {
+    let text = String::from_utf8_lossy(bytes);
+    let copied = |line: &str| {
+        let (name, series) = line.strip_suffix('\n')?.split_once(COPIED)?;
+        name.parse().ok().zip(series.parse().ok())
+    };
+    text.split_inclusive('\n').filter_map(copied).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +100,16 @@ mod tests {
         assert_eq!(seen.iter().map(|seen| (seen.bytes, seen.event)).collect::<Vec<_>>(), [(7, None)]);
         assert_eq!(seen.iter().map(Seen::write).collect::<String>(), line);
         assert_eq!(read_seen(line.replace('\n', " 1\n").as_bytes()), []);
+    }
+
+    #[test]
+    fn what_was_copied_stands_beside_it() {
+        let name: ArchiveName = "slony1_log_2_00000000000000000008.sql".parse().unwrap();
+        let series: [Series; 2] = ["a.b", "\"Odd copied one\".\"T 1\""].map(|name| name.parse().unwrap());
+        let seen = Seen { name, bytes: 1, modified: (17, 5), digest: 0xabc, event: None };
+        let copied: String = series.iter().map(|series| write_copied(name, series)).collect();
+        let text = seen.write() + &copied + "slony1_log_2_00000000000000000009.sql copied a.c";
+        assert_eq!(read_copied(text.as_bytes()), series.map(|series| (name, series)));
+        assert_eq!(read_seen(text.as_bytes()), [seen]);
     }
 }

@@ -1,11 +1,12 @@
 //! What goes wrong around the splitter. slon runs without `-a` for a while: rows reach the log-shipping node and are in no archive. It is
-//! found out, said, and mended by subscribing anew, and it is never said of anything else. The directory of a node goes away and comes
-//! back. The database is another one.
+//! found out, said, and mended by subscribing anew, and it is never said of anything else. So are series that do not come to the node for a
+//! while. The directory of a node goes away and comes back. The database is another one.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod alarm;
+mod away;
 mod fault;
 mod quiet;
 mod swapped;
@@ -19,12 +20,13 @@ use support::{Cluster, Station};
 /// The third node: a full replica of the sets that it subscribes to.
 const THIRD: &str = "third";
 
-/// The cluster of all tests here: set 1 holds the schemas of the subjects, set 2, which node 3 has too, the schema `moved`.
+/// The cluster of all tests here: set 1 holds the schemas of the subjects, set 2, which node 3 has too, the schema `moved`, set 4 the
+/// schema `away`.
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
         let mut schema = String::new();
-        for subject in ["live", "later", "forgotten", "quiet", "cron", "moved", "late"] {
+        for subject in ["live", "later", "forgotten", "quiet", "cron", "moved", "late", "away"] {
             schema += &format!("create schema {subject};\n");
             for table in ["a", "b"] {
                 schema += &format!("create table {subject}.{table} (id bigint primary key, note text);\n");
@@ -34,9 +36,11 @@ fn cluster() -> &'static Cluster {
         let mut cluster = Cluster::start(&schema, seed, &["live", "later", "forgotten", "quiet", "cron"]);
         cluster.add_node(3, THIRD, &schema);
         cluster.create_set(2, &["moved"]);
+        cluster.create_set(4, &["away"]);
         for database in [ARCHIVER, THIRD] {
             cluster.subscribe(2, database);
         }
+        cluster.subscribe(4, ARCHIVER);
         cluster
     })
 }

@@ -167,7 +167,8 @@ fn subscribed(facts: &Facts, cluster: &Cluster, found: &mut Findings) {
                 .filter(|node| node.ground.as_ref().is_ok_and(|ground| ground.list().is_some_and(has)));
             named(nodes.map(|node| &node.node))
         };
-        let remedy = "tell the sites: they keep what they have and get nothing more; they unsubscribe it, or it comes back";
+        let remedy = "tell the sites: they keep what they have and get nothing more; they unsubscribe it, or, when it has come back, \
+                      subscribe it anew";
         match standing {
             Standing::Replicated => {}
             Standing::Gone => {
@@ -180,7 +181,8 @@ fn subscribed(facts: &Facts, cluster: &Cluster, found: &mut Findings) {
                     "series-renamed",
                     series,
                     text,
-                    "give it its name back, or let the sites subscribe the new one",
+                    "let the sites unsubscribe it and subscribe the new one; or give it its name back, and let them subscribe it \
+                     anew: what was written meanwhile is in no archive",
                 );
             }
             Standing::NotReplicated => {
@@ -189,7 +191,8 @@ fn subscribed(facts: &Facts, cluster: &Cluster, found: &mut Findings) {
             }
             Standing::OwnSet(set) => {
                 let text = format!("its set {set} originates at this node; subscribed by {}", nodes());
-                let hint = "move the set to another origin: changes made here never come into an archive";
+                let hint = "move the set to another origin, then let the sites subscribe it anew: changes made here never come into \
+                            an archive";
                 found.error("own-set", series, text, hint);
             }
         }

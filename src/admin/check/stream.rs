@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::ground::Ground;
 use crate::logs::{Standing, hole, standing};
 use crate::model::{Counter, Shelf};
-use crate::protocol::{Hole, OpenRequest, Why};
+use crate::protocol::{Hole, Missed, OpenRequest, Why};
 
 /// Looks for it.
 pub(super) fn decide(config: &Config, facts: &Facts, found: &mut Findings) {
@@ -28,7 +28,7 @@ pub(super) fn decide(config: &Config, facts: &Facts, found: &mut Findings) {
 
 /// Rows that are in no archive.
 fn missed(hole: &Hole, found: &mut Findings) {
-    if hole.before.is_none() {
+    if hole.before.is_none() && matches!(hole.what, Missed::Events(..)) {
         found.error(
             "slon-without-a",
             &"slon",
@@ -36,11 +36,16 @@ fn missed(hole: &Hole, found: &mut Findings) {
             "start slon with `-a` and the archive directory again, at once",
         );
     }
+    let why = match (&hole.what, hole.before) {
+        (Missed::Events(..), _) => "slon ran without `-a`",
+        (Missed::Series(..), Some(_)) => "nothing of it came for a while",
+        (Missed::Series(..), None) => "nothing of it comes",
+    };
     for (node, series) in hole::by_node(&hole.concerned) {
         found.error(
             "hole",
             &node,
-            format!("rows of {series} after archive {} are in no archive: slon ran without `-a`", hole.after),
+            format!("rows of {series} after archive {} are in no archive: {why}", hole.after),
             "tell the site to subscribe these series anew: nothing else brings the rows",
         );
     }

@@ -67,6 +67,7 @@ impl Reader {
             Place::Deleted { .. } => match (table_copy::copy(line), self.copied) {
                 (Some(TableCopy { series, columns }), Some(key)) if series == self.series => {
                     self.place = Place::TableRows { columns, deleted: true };
+                    self.keys.copied(key);
                     Statement::TableCopy(key)
                 }
                 _ => return Err(self.expected_of_block(text, at, "`copy ... (...) from stdin;`")),
