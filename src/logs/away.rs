@@ -60,8 +60,8 @@ pub struct Between<'l> {
     pub now: Counter,
     /// When it is told, in seconds since 1970.
     pub seen: u64,
-    /// The archives that copy series as a whole.
-    pub copied: &'l [(Counter, Series)],
+    /// The last archive that copies a series as a whole.
+    pub copied: &'l BTreeMap<Series, Counter>,
 }
 
 /// Opens a hole for the series of the lists that do not come any more, and closes it for those that come again.
@@ -109,9 +109,7 @@ fn settle_open(
         let Missed::Series(why, series) = &mut hole.what else { continue };
         all.extend(series.iter().cloned());
         let after = hole.after;
-        let is_copied = |series: &Series| {
-            between.copied.iter().any(|(counter, copied)| *counter > after && copied == series)
-        };
+        let is_copied = |series: &Series| between.copied.get(series).is_some_and(|counter| *counter > after);
         let (away, back): (BTreeSet<_>, BTreeSet<_>) = std::mem::take(series)
             .into_iter()
             .filter(|series| is_wanted(series))
@@ -194,7 +192,7 @@ mod tests {
         cuts: Cuts,
         asked: Option<(Counter, SeriesList)>,
         are_known: bool,
-        copied: Vec<(Counter, Series)>,
+        copied: BTreeMap<Series, Counter>,
         holes: Vec<Hole>,
         at: u64,
     }
@@ -205,7 +203,7 @@ mod tests {
                 cuts: Cuts::always(list(series)),
                 asked: None,
                 are_known: true,
-                copied: Vec::new(),
+                copied: BTreeMap::new(),
                 holes: Vec::new(),
                 at: 100,
             }
@@ -252,9 +250,9 @@ mod tests {
     fn a_copy_of_the_whole_table_fills_a_hole() {
         let mut looks = Looks::new(&["a.x", "a.y"]);
         let away = |series: &[&str], before| (Away::NotReceived, names(series), 100, before);
-        looks.copied = vec![(counter(100), "a.y".parse().unwrap())];
+        looks.copied.insert("a.y".parse().unwrap(), counter(100));
         looks.look(&coming(&[]), &[away(&["a.x", "a.y"], None)]);
-        looks.copied.push((counter(115), "a.x".parse().unwrap()));
+        looks.copied.insert("a.x".parse().unwrap(), counter(115));
         looks.look(&coming(&[("a.x", 1)]), &[away(&["a.y"], None)]);
         looks.look(&coming(&[("a.x", 1), ("a.y", 1)]), &[away(&["a.y"], Some(121))]);
     }

@@ -119,21 +119,23 @@ impl Evidence {
         let sites = self.splitter.sites()?;
         let lists = lists(&sites);
         let mut untold = Vec::new();
+        let mut known = None;
         for look in looks {
             let then = confirmed.as_ref().map_or(look.committed, |confirmed| confirmed.at);
-            match &mut confirmed {
-                Some(confirmed) => {
-                    let named = (archives.after, archives.named.as_slice());
-                    untold.extend(compare(look, named, confirmed, &mut found, seen));
-                }
+            if let Some(confirmed) = &mut confirmed {
+                let named = (archives.after, archives.named.as_slice());
+                untold.extend(compare(look, named, confirmed, &mut found, seen));
+            } else {
                 // Whatever was before the first look is in the SQL of every site to come.
-                None => {
-                    let origins = look.origins.clone();
-                    confirmed = Some(Confirmed { at: look.committed, origins });
-                }
+                confirmed = Some(Confirmed { at: look.committed, origins: look.origins.clone() });
             }
-            let between = Between { then, now: look.committed, seen, copied: &archives.copied };
-            follow(&look.coming, &between, &lists, &mut found);
+            let is_same = known.is_some_and(|known| Arc::ptr_eq(known, &look.coming.tables));
+            known = Some(&look.coming.tables);
+            // Of many looks that have waited for the splitter hardly one says anything new.
+            if !is_same || !look.coming.returned.is_empty() {
+                let between = Between { then, now: look.committed, seen, copied: &archives.copied };
+                follow(&look.coming, &between, &lists, &mut found);
+            }
         }
         let (Some(confirmed), Some(last)) = (confirmed, looks.last()) else { return Ok(()) };
         tell_untold(&untold);
@@ -181,7 +183,12 @@ impl Evidence {
         let empty = read(&paths.accepted_empty(), read_counters)?.unwrap_or_default();
         let (after, named) = without_a_gap(&archives, &empty, at);
         let copied = copied.filter(|(name, _)| name.node == node);
-        Ok(Archives { after, named, copied: copied.map(|(name, series)| (name.counter, series)).collect() })
+        let mut last: BTreeMap<Series, Counter> = BTreeMap::new();
+        for (name, series) in copied {
+            let counter = last.entry(series).or_default();
+            *counter = name.counter.max(*counter);
+        }
+        Ok(Archives { after, named, copied: last })
     }
 }
 
@@ -191,8 +198,8 @@ struct Archives {
     after: Counter,
     /// ...the events.
     named: Vec<Archived>,
-    /// Which copy which series as a whole.
-    copied: Vec<(Counter, Series)>,
+    /// The last that copies a series as a whole.
+    copied: BTreeMap<Series, Counter>,
 }
 
 fn lists(sites: &Sites) -> Vec<Lists<'_>> {
