@@ -9,7 +9,7 @@ use std::process::Output;
 
 use subscription_manager::logs::{Destination, Expected, Numbers, Routes, Survey, plan, write};
 use subscription_manager::model::{
-    ArchiveName, Dialect, SeriesList, Subscription, Unrouted, quote_identifier,
+    ArchiveName, Dialect, SeriesList, Subscription, TextStyle, Unrouted, quote_identifier,
 };
 use subscription_manager::subscription::offline::offline_objects;
 use support::Server;
@@ -34,7 +34,7 @@ impl Site {
         server.execute("site", "grant all on schema public to slony");
         let list = series.iter().map(|name| Subscription::from_name(name.parse().unwrap())).collect();
         let site = Self { server, list, cluster };
-        let objects = offline_objects(cluster, "UTF8");
+        let objects = offline_objects(cluster, &TextStyle::usual("UTF8"));
         site.own(&format!("{objects}\n{tables}"));
         let tracking = format!("{}.sl_archive_tracking", schema(cluster));
         site.own(&format!("insert into {tracking} values ({counter}, now(), now())"));
@@ -451,7 +451,7 @@ fn every_kind_of_column_and_change() {
 #[test]
 fn logs_are_in_the_encoding_of_the_origin() {
     let site = Site::new("l", 0, &["public.h"], "create table public.h (id int primary key, t text)");
-    site.own(&offline_objects("l", "LATIN1"));
+    site.own(&offline_objects("l", &TextStyle::usual("LATIN1")));
     let text =
         archive("l", 1, &[row("public", "h", "I", 0, &[Some("id"), Some("1"), Some("t"), Some("E-acute")])]);
     let mut log = site.split(&text, 1, Dialect::Psql);

@@ -163,7 +163,7 @@ async fn the_columns_copy_from_one_to_the_other() {
 }
 
 #[tokio::test]
-async fn unlogged_tables_and_other_replica_identities() {
+async fn a_site_logs_every_table_and_keeps_other_replica_identities() {
     let source = "create schema s; \
         create unlogged table s.a (id serial, other integer generated always as identity, primary key (id)); \
         alter table s.a replica identity full; \
@@ -172,6 +172,9 @@ async fn unlogged_tables_and_other_replica_identities() {
     for name in ["a", "b"] {
         pair.apply_structure(&pair.structure("s", name).await);
     }
+    // A crash of the site's server would empty it.
+    assert_eq!(SERVER.query(&pair.site, "select count(*) from pg_class where relpersistence = 'u'"), "0");
+    SERVER.execute(&pair.source, "alter table s.a set logged");
     assert_eq!(dump(&pair.source, "s"), dump(&pair.site, "s"));
 }
 

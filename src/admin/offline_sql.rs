@@ -13,7 +13,7 @@ pub async fn offline_sql(config: &Config, node: &Node) -> Result<String> {
     // A node that is not registered yet has no sequences.
     let list = Ground::read(&config.paths, ground::registry(&config.paths)?, node)?.list().cloned();
     let session = Database::new(&config.database, &config.cluster).connect().await?;
-    let objects = offline_objects(&config.cluster, &db::encoding(&session).await?);
+    let objects = offline_objects(&config.cluster, &db::text_style(&session).await?);
     let numbers = db::sequence_numbers(&session, &config.cluster).await?;
     let numbers = sequence_numbers(&config.cluster, &numbers, &list.unwrap_or_default());
     Ok(format!(

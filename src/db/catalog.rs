@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Database, Session};
 use crate::error::{Result, Tried};
-use crate::model::{Sequence, Series, quote_identifier};
+use crate::model::{Sequence, Series, TextStyle, quote_identifier};
 
 /// Whether a series can be subscribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +48,14 @@ pub async fn replication(db: &Database, session: &Session, series: &[Series]) ->
         .collect())
 }
 
-/// The encoding of the database, in which slon writes its archives.
-pub async fn encoding(session: &Session) -> Result<String> {
-    let sql =
-        "select pg_encoding_to_char(encoding)::text from pg_database where datname = current_database()";
-    Ok(session.client().query_one(sql, &[]).await.tried("read the database's encoding")?.get(0))
+/// The encoding of the database, in which slon writes its archives, and by what else its sessions read values: not as our session
+/// has it, but as it would be.
+pub async fn text_style(session: &Session) -> Result<TextStyle> {
+    let sql = "select pg_encoding_to_char(d.encoding)::text, i.reset_val, m.reset_val
+                 from pg_database d, pg_settings i, pg_settings m
+                where d.datname = current_database() and i.name = 'IntervalStyle' and m.name = 'lc_monetary'";
+    let row = session.client().query_one(sql, &[]).await.tried("read the database's encoding")?;
+    Ok(TextStyle { encoding: row.get(0), intervals: row.get(1), money: row.get(2) })
 }
 
 /// The numbers by which Slony-I before 2.2 calls sequences in its archives.

@@ -25,6 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SETTINGS: &str = "\
     set client_encoding = 'UTF8'; set search_path = pg_catalog; set standard_conforming_strings = on; \
     set datestyle = ISO; set intervalstyle = postgres; set extra_float_digits = 3; set bytea_output = hex; \
+    set lc_monetary = 'C'; \
     set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; \
     set synchronize_seqscans = off; set row_security = off; set quote_all_identifiers = off";
 

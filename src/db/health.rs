@@ -105,6 +105,19 @@ pub async fn standings(
     Ok(rows.tried("ask what became of the series")?.iter().map(standing).collect())
 }
 
+/// Those of the series that are unlogged tables here: a crash of this server empties them.
+pub async fn unlogged(session: &Session, series: &[Series]) -> Result<Vec<Series>> {
+    let schemas: Vec<&str> = series.iter().map(|series| series.0.schema.as_str()).collect();
+    let tables: Vec<&str> = series.iter().map(|series| series.0.name.as_str()).collect();
+    let sql = "select nsp, rel from unnest($1::text[], $2::text[]) with ordinality as asked(nsp, rel, at)
+                 join pg_namespace n on n.nspname = asked.nsp
+                 join pg_class c on c.relnamespace = n.oid and c.relname = asked.rel and c.relpersistence = 'u'
+                order by asked.at";
+    let rows = session.client().query(sql, &[&schemas, &tables]).await;
+    let rows = rows.tried("ask which series are unlogged tables")?;
+    Ok(rows.iter().map(|row| Series::new(row.get::<_, String>(0), row.get::<_, String>(1))).collect())
+}
+
 fn number(node: SlonyNode) -> i32 {
     i32::try_from(node.0).unwrap_or(i32::MAX)
 }

@@ -13,11 +13,11 @@ mod sl_status;
 mod snapshot;
 pub mod structure;
 
-pub use catalog::{Replication, commits_before_it_writes, encoding, replication, sequence_numbers};
-pub use confirmations::{Confirmation, Confirmations, ReplicatedTable, confirmations};
+pub use catalog::{Replication, commits_before_it_writes, replication, sequence_numbers, text_style};
+pub use confirmations::{Confirmation, Confirmations, confirmations, series_of_sets};
 pub use connect::{Database, Driver, Session, drive};
 pub use copy_out::{Meter, copy_out};
-pub use health::{Health, Standing, health, standings};
+pub use health::{Health, Standing, health, standings, unlogged};
 pub use heartbeat::{connect_for_heartbeat, is_standby, read_heartbeat, try_heartbeat, write_heartbeat};
 pub use replicated::{ReplicatedSeries, replicated};
 pub use size::{TableSize, sizes};

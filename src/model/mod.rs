@@ -31,5 +31,5 @@ pub use pattern::SeriesPattern;
 pub use server::{Address, AddressFault};
 pub use shelf::{Bundle, Shelf, Single};
 pub use step::Step;
-pub use subscription::{Compression, Dialect, SeriesList, Subscription, Unrouted};
+pub use subscription::{Compression, Dialect, SeriesList, Subscription, TextStyle, Unrouted};
 pub use time::{read_since, read_time, write_time};

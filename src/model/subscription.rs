@@ -91,6 +91,24 @@ impl Dialect {
     pub const PSQL_FORMAT: u32 = 1;
 }
 
+/// What the text of values in archives is read by at the data centre, and so has to be at a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextStyle {
+    /// The encoding of the database.
+    pub encoding: String,
+    /// `intervalstyle`: what the sign of an interval is for.
+    pub intervals: String,
+    /// `lc_monetary`: what points and commas in `money` are.
+    pub money: String,
+}
+
+impl TextStyle {
+    /// What PostgreSQL has by default, in this encoding.
+    pub fn usual(encoding: &str) -> Self {
+        Self { encoding: encoding.to_owned(), intervals: "postgres".into(), money: "C".into() }
+    }
+}
+
 /// What becomes of a statement of EXECUTE SCRIPT of which it cannot be told whether a node should have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Unrouted {
@@ -101,6 +119,8 @@ pub enum Unrouted {
     Skip,
     /// The node gets it.
     Send,
+    /// The node gets no statement of EXECUTE SCRIPT at all.
+    SkipScripts,
 }
 
 /// How the SQL of a request may be packed, because the subscriber says that it can unpack it.

@@ -4,26 +4,28 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Dialect, Sequence, SeriesList, quote_identifier, quote_literal};
+use crate::model::{Dialect, Sequence, SeriesList, TextStyle, quote_identifier, quote_literal};
 
 const OBJECTS: &str = include_str!("offline.sql");
 
-/// The SQL that makes the offline objects of a cluster at a site, for PostgreSQL 10 and later. `encoding` is the
-/// origin's, in which archives are written.
+/// The SQL that makes the offline objects of a cluster at a site, for PostgreSQL 10 and later. `style` is that of the
+/// database at which archives are written.
 ///
 /// The role that runs it owns the objects; it needs no special rights, but to create the schema if that is not there.
 /// Run again, or at a site made by `slony1_dump.sh`, it changes functions and the trigger only: tables keep their
 /// rows, `sl_archive_tracking` above all. It begins and ends no transaction, and it does not enter the first row of
 /// `sl_archive_tracking`: who loads the data knows the counter.
-pub fn offline_objects(cluster: &str, encoding: &str) -> String {
+pub fn offline_objects(cluster: &str, style: &TextStyle) -> String {
     let schema = format!("_{cluster}");
     fill(
         OBJECTS,
         &[
-            ("@BODY@", &dollar_quote(&[&schema, encoding])),
+            ("@BODY@", &dollar_quote(&[&schema, &style.encoding, &style.intervals, &style.money])),
             ("@SCHEMA@", &quote_identifier(&schema)),
             ("@SCHEMA_NAME@", &quote_literal(&schema)),
-            ("@ENCODING@", &quote_literal(encoding)),
+            ("@ENCODING@", &quote_literal(&style.encoding)),
+            ("@INTERVALS@", &quote_literal(&style.intervals)),
+            ("@MONEY@", &quote_literal(&style.money)),
             ("@FORMAT@", &Dialect::PSQL_FORMAT.to_string()),
         ],
     )
@@ -67,11 +69,11 @@ mod tests {
 
     #[test]
     fn names_are_quoted_wherever_they_stand() {
-        let sql = offline_objects("o\"d'd@FORMAT@", "LATIN1");
+        let sql = offline_objects("o\"d'd@FORMAT@", &TextStyle::usual("LATIN1"));
         assert!(sql.contains("create table if not exists \"_o\"\"d'd@FORMAT@\".sl_archive_tracking"));
         assert!(sql.contains("nspname = '_o\"d''d@FORMAT@'"));
         assert!(sql.contains("set_config('client_encoding', 'LATIN1', true)"));
-        let odd = offline_objects("a$body$b", "UTF8");
+        let odd = offline_objects("a$body$b", &TextStyle::usual("UTF8"));
         assert!(odd.contains("as $body_$"));
         assert!(odd.contains("\"_a$body$b\""), "{odd}");
     }

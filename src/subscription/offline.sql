@@ -52,6 +52,17 @@ begin
     end if;
     -- Until the end of the transaction: names and rows are in the encoding of the origin.
     perform set_config('client_encoding', @ENCODING@, true);
+    -- Values are read as the data centre reads them, whatever this server, database or role has as its default.
+    perform set_config('intervalstyle', @INTERVALS@, true);
+    perform set_config('array_nulls', 'on', true);
+    if current_setting('lc_monetary') <> @MONEY@ then
+        begin
+            perform set_config('lc_monetary', @MONEY@, true);
+        exception when invalid_parameter_value then
+            -- This machine has no such locale. Few tables hold money.
+            null;
+        end;
+    end if;
     return $1;
 end
 @BODY@;

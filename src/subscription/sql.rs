@@ -1,7 +1,7 @@
 //! The fixed parts of the SQL that a subscriber applies with plain `psql -f`. Pure text; the rows come from the database.
 
 use super::offline::offline_objects;
-use crate::model::{Counter, Node, Sequence, Series, quote_identifier, quote_literal};
+use crate::model::{Counter, Node, Sequence, Series, TextStyle, quote_identifier, quote_literal};
 use crate::protocol::Site;
 
 /// What every file begins with. psql must never go on after a fault: it would read rows as SQL.
@@ -13,6 +13,8 @@ fn begin(owner: &str) -> String {
          set local standard_conforming_strings = on;\n\
          set local datestyle = ISO;\n\
          set local intervalstyle = postgres;\n\
+         set local array_nulls = on;\n\
+         set local lc_monetary = 'C';\n\
          set local check_function_bodies = off;\n\
          set local client_min_messages = warning;\n\
          set local search_path = pg_catalog;\n\
@@ -34,8 +36,8 @@ pub(super) struct Frame<'a> {
     pub owner: &'a str,
     /// The Slony cluster.
     pub cluster: &'a str,
-    /// The encoding of the origin's database, in which archives are written.
-    pub encoding: &'a str,
+    /// Of the database at which archives are written.
+    pub style: &'a TextStyle,
     /// Whether the site has been set up before.
     pub site: Site,
     /// The state that the SQL holds.
@@ -50,12 +52,11 @@ pub(super) struct Frame<'a> {
 impl Frame<'_> {
     /// The beginning of `<node>.subscribe_series.sql`, up to the first series.
     pub(super) fn head(&self) -> String {
-        let Self { node, owner, cluster, encoding, cut, .. } = self;
+        let Self { node, owner, cluster, style, cut, .. } = self;
         format!(
             "{}-- subscription of {node} to Slony cluster {cluster}, the state of archive {cut}\n{}{}{}",
             begin(owner),
-            offline_objects(cluster, encoding),
-            self.refusal(),
+            offline_objects(cluster, style),
             self.tracking()
         )
     }
@@ -212,7 +213,7 @@ mod tests {
                 node: &node,
                 owner: "slony",
                 cluster: "jsoc",
-                encoding: "UTF8",
+                style: &TextStyle::usual("UTF8"),
                 site,
                 cut,
                 fenced,

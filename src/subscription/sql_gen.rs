@@ -178,8 +178,8 @@ impl Dump<'_> {
         values: &SequenceValues,
     ) -> Result<u64> {
         sink.text(structure.before_data).await;
-        sink.text(sql::copy_in(series, &structure.copy_columns, self.frame.encoding)).await;
-        let query = sql::copy_out(series, &structure.copy_columns, self.frame.encoding);
+        sink.text(sql::copy_in(series, &structure.copy_columns, &self.frame.style.encoding)).await;
+        let query = sql::copy_out(series, &structure.copy_columns, &self.frame.style.encoding);
         let rows = db::copy_out(self.session, &query, sink.pieces(), &self.meter).await?;
         self.ticket.next_series();
         tracing::info!(node = %self.frame.node, %series, rows, "dumped");

@@ -137,10 +137,10 @@ async fn dump_in(
         let system = service.database.system_identifier(&session).await?;
         ground::check_system(&service.config.paths, system)?;
         check_series(worker, &session, &plan.added).await?;
-        let (encoding, backend) = (db::encoding(&session).await?, session.backend().await?);
-        Ok((encoding, backend, Snapshot::begin(session, &plan.added).await?))
+        let (style, backend) = (db::text_style(&session).await?, session.backend().await?);
+        Ok((style, backend, Snapshot::begin(session, &plan.added).await?))
     };
-    let (encoding, backend, snapshot) = answered(patience, begin).await?;
+    let (style, backend, snapshot) = answered(patience, begin).await?;
     let config = &service.config;
     let made = async {
         let (open, cut) = register(worker, open, plan, &snapshot).await?;
@@ -150,7 +150,7 @@ async fn dump_in(
             node: &worker.node,
             owner: &config.owner,
             cluster: &config.cluster,
-            encoding: &encoding,
+            style: &style,
             site: open.site,
             cut: cut.counter,
             fenced: cut.fenced,

@@ -2,6 +2,7 @@
 
 use crate::log::{log, row, rows};
 use crate::pair::Pair;
+use subscription_manager::subscriber::OnDrift;
 
 const TEXTS: &[&str] = &[
     r#"x"; commit; create table pwned(x int); --"#,
@@ -274,4 +275,29 @@ fn rows_come_in_the_encoding_of_the_origin() {
     }
     pair.applies(&latin(&log("c", 1, false, &rows("c", &all))), 1);
     assert_eq!(pair.query("select distinct v from t"), "é");
+}
+
+/// Values are read as the data centre reads them: no error would tell that they are something else here.
+#[test]
+fn defaults_of_the_site_do_not_change_what_a_value_is() {
+    let mut pair = Pair::new("c", "create table t (id int primary key, span interval, words text[])");
+    for setting in ["intervalstyle = sql_standard", "array_nulls = off"] {
+        pair.server.execute("postgres", &format!("alter role slony set {setting}"));
+    }
+    // A new session, which has them.
+    pair.on_drift(OnDrift::Warn);
+    let one = |id: &str| {
+        let values =
+            [Some("id"), Some(id), Some("span"), Some("-1 day 02:00:00"), Some("words"), Some("{NULL,a}")];
+        row("public", "t", "I", 0, &values)
+    };
+    let ids: Vec<String> = (0..50).map(|id| id.to_string()).collect();
+    let all: Vec<String> = ids.iter().map(|id| one(id)).collect();
+    // Many at once, and one alone.
+    pair.applies(log("c", 1, false, &rows("c", &all)).as_bytes(), 1);
+    let update = row("public", "t", "U", 1, &[Some("span"), Some("-2 days 04:00:00"), Some("id"), Some("7")]);
+    pair.applies(log("c", 2, false, &rows("c", &[update])).as_bytes(), 2);
+    let found =
+        "select extract(epoch from span)::int, words[1] is null, count(*) from t group by 1, 2 order by 1";
+    assert_eq!(pair.query(found), "-158400|t|1\n-79200|t|49");
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use subscription_manager::config::DatabaseConfig;
 use subscription_manager::db::site::SiteDatabase;
-use subscription_manager::model::ArchiveName;
+use subscription_manager::model::{ArchiveName, TextStyle};
 use subscription_manager::subscriber::{Applied, Applier, Commit, OnDrift};
 use subscription_manager::subscription::offline::offline_objects;
 use tokio::runtime::Runtime;
@@ -50,7 +50,7 @@ impl Pair {
         let tracking = pair.tracking();
         pair.own(&format!(
             "{}\n{tables};\ninsert into {tracking} values (0, now(), now());",
-            offline_objects(cluster, encoding)
+            offline_objects(cluster, &TextStyle::usual(encoding))
         ));
         pair
     }

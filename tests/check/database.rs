@@ -74,6 +74,17 @@ fn what_became_of_a_series_is_said() {
     );
 }
 
+#[test]
+fn a_series_that_a_crash_would_empty_is_said() {
+    let case = Case::new();
+    let server = case.station.cluster().server();
+    case.breaks(
+        ("warning", "series-unlogged", "hmi.m_45s", "subscribed by nso"),
+        |_| server.execute(ARCHIVER, "alter table hmi.m_45s set unlogged"),
+        |_| server.execute(ARCHIVER, "alter table hmi.m_45s set logged"),
+    );
+}
+
 /// The origin's database has the same cluster: what is written there comes into no archive.
 #[test]
 fn a_node_that_receives_nothing_is_said() {

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use subscription_manager::model::TextStyle;
 use subscription_manager::subscription::offline::offline_objects;
 
 use crate::support::postgres::{expect_success, feed};
@@ -70,7 +71,7 @@ impl Desk {
         desk.own(&format!(
             "{}\ncreate schema aia; create table aia.l (id int, note text);\n\
              insert into _jsoc.sl_archive_tracking values (7, now(), now());",
-            offline_objects("jsoc", "UTF8")
+            offline_objects("jsoc", &TextStyle::usual("UTF8"))
         ));
         desk
     }

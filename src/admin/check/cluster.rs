@@ -10,13 +10,14 @@ use super::observe::Facts;
 use crate::config::Config;
 use crate::db::{self, Database, Health, Standing};
 use crate::error::Result;
-use crate::ground::{self, Ground};
-use crate::model::{Counter, Dialect, Sequence, Series, SlonyNode};
+use crate::ground::Ground;
+use crate::model::{Counter, Dialect, Sequence, Series, SeriesList, SlonyNode};
 
 /// What the database says.
 pub(super) struct Cluster {
     health: Health,
     series: BTreeMap<String, Standing>,
+    unlogged: Vec<Series>,
     sequences: Vec<Sequence>,
 }
 
@@ -36,8 +37,9 @@ pub(super) async fn observe(config: &Config, facts: &Facts) -> Result<Cluster> {
     series.dedup();
     let standings = db::standings(&database, &session, health.node, &series).await?;
     let sequences = db::sequence_numbers(&session, &config.cluster).await?.into_values().collect();
+    let unlogged = db::unlogged(&session, &series).await?;
     let series = series.iter().map(Series::to_string).zip(standings).collect();
-    Ok(Cluster { health, series, sequences })
+    Ok(Cluster { health, series, unlogged, sequences })
 }
 
 /// Looks for what is wrong.
@@ -47,6 +49,7 @@ pub(super) fn decide(config: &Config, facts: &Facts, said: &Result<Cluster>, fou
         Ok(cluster) => {
             node(config, facts, &cluster.health, found);
             subscribed(facts, cluster, found);
+            unlogged(facts, cluster, found);
         }
         Err(error) => found.error(
             "database",
@@ -158,17 +161,8 @@ fn time(facts: &Facts, committed: Counter, found: &mut Findings) {
 
 fn subscribed(facts: &Facts, cluster: &Cluster, found: &mut Findings) {
     for (series, standing) in &cluster.series {
-        let nodes = || {
-            let has =
-                |list: &crate::model::SeriesList| list.iter().any(|one| one.series.to_string() == *series);
-            let nodes = facts
-                .nodes
-                .iter()
-                .filter(|node| node.ground.as_ref().is_ok_and(|ground| ground.list().is_some_and(has)));
-            named(nodes.map(|node| &node.node))
-        };
-        let remedy = "tell the sites: they keep what they have and get nothing more; they unsubscribe it, or, when it has come back, \
-                      subscribe it anew";
+        let nodes = || subscribers(facts, series);
+        let remedy = "tell the sites: they keep what they have and get nothing more; they unsubscribe it, or it comes back";
         match standing {
             Standing::Replicated => {}
             Standing::Gone => {
@@ -211,4 +205,25 @@ fn subscribed(facts: &Facts, cluster: &Cluster, found: &mut Findings) {
             );
         }
     }
+}
+
+/// A crash of the log-shipping node's server empties such a table, and no archive says so.
+fn unlogged(facts: &Facts, cluster: &Cluster, found: &mut Findings) {
+    for series in &cluster.unlogged {
+        let series = series.to_string();
+        let nodes = subscribers(facts, &series);
+        found.warning(
+            "series-unlogged",
+            &series,
+            format!("it is an unlogged table here, which a crash of this server empties; subscribed by {nodes}"),
+            "`alter table ... set logged`; after a crash it has to be copied here anew, or later dumps lack its rows",
+        );
+    }
+}
+
+/// Who has the series.
+fn subscribers(facts: &Facts, series: &str) -> String {
+    let has = |list: &SeriesList| list.iter().any(|one| one.series.to_string() == series);
+    let is_one = |ground: &Ground| ground.list().is_some_and(has);
+    named(facts.nodes.iter().filter(|node| node.ground.as_ref().is_ok_and(is_one)).map(|node| &node.node))
 }

@@ -23,10 +23,11 @@ use crate::error::{Result, Tried};
 use crate::model::{Counter, quote_identifier};
 
 /// What a session must not inherit. Unlike at the data centre, the search path stays: the site's triggers, defaults and
-/// types want it. A commit is waited for unless we say otherwise; whoever waits for more (`remote_apply`) goes on to.
+/// types want it. NULLs in arrays are NULLs. A commit is waited for unless we say otherwise; whoever waits for more (`remote_apply`) goes on to.
 const SETTINGS: &str = "\
     set client_encoding = 'UTF8'; set standard_conforming_strings = on; set statement_timeout = 0; \
     set idle_in_transaction_session_timeout = 0; set client_min_messages = warning; \
+    set array_nulls = on; \
     select pg_catalog.set_config('synchronous_commit', 'on', false) \
         where pg_catalog.current_setting('synchronous_commit') = 'off'";
 

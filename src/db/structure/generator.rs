@@ -11,7 +11,7 @@ use crate::model::{QualifiedName, Sequence, quote_identifier};
 pub(super) const OPTIONS: &str = "\
     select w.place, n.nspname::text, s.relname::text, w.link, a.attname::text, s.oid, \
         pg_catalog.format_type(q.seqtypid, null), q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, \
-        q.seqcycle, s.relpersistence = 'u', w.oid as of_table \
+        q.seqcycle, w.oid as of_table \
     from whole w join pg_catalog.pg_class s on s.oid = w.sequence and s.relkind = 'S' \
     join pg_catalog.pg_sequence q on q.seqrelid = s.oid join pg_catalog.pg_namespace n on n.oid = s.relnamespace \
     left join pg_catalog.pg_attribute a on a.attrelid = w.oid and a.attnum = w.linked \
@@ -33,7 +33,6 @@ pub(super) struct Generator {
     type_name: String,
     /// `start with 1 increment by 1 ...`
     options: String,
-    unlogged: bool,
 }
 
 /// How a sequence hangs on the table.
@@ -81,16 +80,14 @@ impl Generator {
             if row.try_get(12)? { "cycle" } else { "no cycle" },
         );
         let sequence = Sequence::new(row.try_get::<_, String>(1)?, row.try_get::<_, String>(2)?);
-        let (oid, type_name, unlogged) = (row.try_get(5)?, row.try_get(6)?, row.try_get(13)?);
-        Ok(Self { sequence, oid, link, type_name, options, unlogged })
+        Ok(Self { sequence, oid: row.try_get(5)?, link, type_name: row.try_get(6)?, options })
     }
 
     /// `create sequence if not exists ...;`, nothing for the one of an identity column. A sequence that two series
     /// share is there already when the second comes.
     pub(super) fn create(&self) -> Option<String> {
-        let unlogged = if self.unlogged { "unlogged " } else { "" };
         let (name, kind, options) = (self.sequence.sql(), &self.type_name, &self.options);
-        let create = || format!("create {unlogged}sequence if not exists {name} as {kind} {options};");
+        let create = || format!("create sequence if not exists {name} as {kind} {options};");
         (!matches!(self.link, Link::Identity(_))).then(create)
     }
 

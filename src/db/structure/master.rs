@@ -45,7 +45,7 @@ pub struct MasterRows {
 }
 
 /// The DRMS master tables that are there in the schemas of `series` and have a column `seriesname`. Rows belong to a
-/// series if that column is its name, in whatever case. They are asked for many series at once: a table without a fitting
+/// series if that column is its name, in whatever case of ASCII letters. They are asked for many series at once: a table without a fitting
 /// index is read as a whole each time.
 pub async fn master_rows(
     client: &Client,
@@ -54,8 +54,7 @@ pub async fn master_rows(
 ) -> Result<Vec<MasterRows>, Error> {
     let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for Series(QualifiedName { schema, name }) in series {
-        let name = quote_literal(&format!("{schema}.{name}"));
-        names.entry(schema).or_default().push(format!("lower({name})"));
+        names.entry(schema).or_default().push(format!("{schema}.{name}"));
     }
     let schemas: Vec<&str> = names.keys().copied().collect();
     let rows = client.query(COLUMNS, &[&schemas, &MASTER_TABLES.as_slice()]).await?;
@@ -64,8 +63,8 @@ pub async fn master_rows(
         let columns: Vec<String> = row.try_get(2)?;
         let values: Vec<String> = columns.iter().map(|column| overrides.of(&table.name, column)).collect();
         let columns: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
-        let names = names.get(table.schema.as_str()).map(|names| names.join(", ")).unwrap_or_default();
-        let (table_sql, its_rows) = (table.sql(), format!("where lower(\"seriesname\") in ({names})"));
+        let names = names.get(table.schema.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let (table_sql, its_rows) = (table.sql(), rows_of(names));
         Ok(MasterRows {
             delete: format!("delete from {table_sql} {its_rows};"),
             copy_in: format!("copy {table_sql} ({}) from stdin;", columns.join(", ")),
@@ -74,6 +73,20 @@ pub async fn master_rows(
         })
     });
     tables.collect()
+}
+
+/// `where` of the rows of these series. The server's `lower` is there for its index; it folds letters outside of ASCII by the
+/// locale of the database, which the splitter does not know. So the second condition, which takes ASCII alone, decides.
+fn rows_of(names: &[String]) -> String {
+    let list = |of: &dyn Fn(&String) -> String| names.iter().map(of).collect::<Vec<_>>().join(", ");
+    let by_locale = list(&|name| format!("lower({})", quote_literal(name)));
+    let by_ascii = list(&|name| quote_literal(&name.to_ascii_lowercase()));
+    let beyond = if names.iter().all(|name| name.is_ascii()) {
+        String::new()
+    } else {
+        format!(" and lower(\"seriesname\" collate \"C\") in ({by_ascii})")
+    };
+    format!("where lower(\"seriesname\") in ({by_locale}){beyond}")
 }
 
 impl Overrides {

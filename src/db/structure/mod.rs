@@ -5,7 +5,7 @@
 //! constraints and indexes come from the server's own `pg_get_...` functions, fully qualified.
 //!
 //! Left out on purpose: triggers (Slony's and the users'), rules, foreign keys, row security, owner, privileges,
-//! security labels, table spaces, access methods, publications, inheritance. A table that inherits, a partition or a
+//! security labels, table spaces, access methods, publications, inheritance, and that a table is `unlogged`. A table that inherits, a partition or a
 //! table made `of` a type becomes a plain table with all its columns and constraints. Types, collations, functions and
 //! extensions that the table uses must be at the site.
 
@@ -110,7 +110,8 @@ async fn settle(client: &Client) -> Result<(), Error> {
     client
         .batch_execute(
             "set local search_path = pg_catalog; set local standard_conforming_strings = on; \
-             set local datestyle = iso; set local intervalstyle = postgres; set local extra_float_digits = 3",
+             set local datestyle = iso; set local intervalstyle = postgres; set local extra_float_digits = 3; \
+             set local lc_monetary = 'C'",
         )
         .await
 }
