@@ -191,7 +191,8 @@ pub enum Change {
     Ddl {
         /// The node.
         node: Node,
-        /// The archive before which its logs stopped, as `list` shows it.
+        /// The archive before which its logs stopped, as `list` shows it. With `--skip` also one that the node has had: its log is
+        /// made again without any statement of a script.
         #[arg(value_parser = counter)]
         counter: Counter,
         /// The node gets them.

@@ -9,7 +9,7 @@ use crate::db::Database;
 use crate::error::{Error, Result};
 use crate::ground;
 use crate::logs::{Change, Committed, Gate as _, Resplit, Splitter};
-use crate::model::{Counter, Node};
+use crate::model::{Counter, Node, SlonyNode};
 use crate::protocol::Event;
 
 /// How many logs are named one by one.
@@ -22,15 +22,7 @@ pub async fn resplit(config: &Config, node: &Node, range: (Counter, Counter), dr
     if range.0 > range.1 {
         return Err(Error::Fatal(format!("`--from {}` comes after `--to {}`", range.0, range.1)));
     }
-    // What was split once is true: the database is asked for its node only, and only if nothing else says it.
-    let slony_node = match only_node(config, splitter.archive_dir()) {
-        Ok(node) => node,
-        Err(_) => {
-            Committed::new(Database::new(&config.database, &config.cluster), &config.paths)
-                .slony_node()
-                .await?
-        }
-    };
+    let slony_node = slony_node(config, &splitter).await?;
     if !dry {
         ground::put_on_disk(&config.paths)?;
     }
@@ -66,4 +58,12 @@ pub async fn resplit(config: &Config, node: &Node, range: (Counter, Counter), dr
         text += "the node had no list at any of these archives: nothing to do\n";
     }
     Ok(text)
+}
+
+/// Whose archives they are. What was split once is true: the database is asked for its node only, and only if nothing else says it.
+pub(super) async fn slony_node(config: &Config, splitter: &Splitter) -> Result<SlonyNode> {
+    match only_node(config, splitter.archive_dir()) {
+        Ok(node) => Ok(node),
+        Err(_) => Committed::new(Database::new(&config.database, &config.cluster)).slony_node().await,
+    }
 }

@@ -6,10 +6,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 use super::archives::{Archives, Shelf};
 use super::batch::{Batch, Prepared, Publisher};
 use super::roster::Sites;
+use super::statement::Subject;
 use super::worker::Splitter;
+use super::{Expected, Survey};
 use crate::config::Config;
 use crate::disk;
 use crate::error::{Error, Result};
@@ -17,6 +21,7 @@ use crate::ground::read;
 use crate::model::{ArchiveName, Counter, Node, SlonyNode};
 use crate::paths::shown;
 use crate::protocol::{Seen, read_counters, read_seen};
+use crate::spelling::script::Names;
 
 /// What came, or would come, of a site log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +122,22 @@ impl Splitter {
             self.remember(&sites, *seen, &shelves.archives, &mut logs)?;
         }
         Ok((next, changes))
+    }
+
+    /// Whether an archive that is kept has a statement of a script which a site may need.
+    pub async fn has_script(&self, counter: Counter, node: SlonyNode) -> Result<bool> {
+        let name = ArchiveName { node, counter };
+        let look = move |splitter: &Self| {
+            let archives = Shelves::new(splitter.config(), splitter.archive_dir())?.archives;
+            let archive = archives.open(name).map_err(gone)?;
+            let expected = Expected { cluster: &splitter.config().cluster, name };
+            let survey = Survey::of(archive, &expected, Vec::new());
+            let survey = survey.map_err(|source| Error::Archive { counter, source })?;
+            let is_script =
+                |subject: &Subject| matches!(subject, Subject::Script(names) if *names != Names::Nothing);
+            Ok(survey.keys.iter().any(|(_, subject, _)| is_script(subject)))
+        };
+        Ok(self.under_hold(&CancellationToken::new(), look).await?.unwrap_or_default())
     }
 
     /// The archives of which it is told when they are not what they were, with the digest of each; those that were taken as empty

@@ -74,6 +74,7 @@ impl Site {
         let unrouted = match self.decisions.at(counter) {
             Some(Decision::Send) => Unrouted::Send,
             Some(Decision::Skip) => Unrouted::Skip,
+            Some(Decision::SkipScripts) => Unrouted::SkipScripts,
             None => self.unrouted,
         };
         let dialect = self.dialect;

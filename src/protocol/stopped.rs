@@ -9,8 +9,8 @@
 //!
 //! With neither, the node catches up.
 //!
-//! `<node>.ddl` has a line `COUNTER send` or `COUNTER skip` for each archive with statements that could not be routed. The
-//! lines stay, so that the archive can be split again with the same result.
+//! `<node>.ddl` has a line `COUNTER send` or `COUNTER skip` for each archive with statements that could not be routed, and
+//! `COUNTER skip-scripts` for one whose logs are made again without any statement of a script. The lines stay, so that the archive can be split again with the same result.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +44,8 @@ pub enum Decision {
     Send,
     /// It does not.
     Skip,
+    /// It gets no statement of a script of that archive, routed or not.
+    SkipScripts,
 }
 
 /// The decisions for one node, by archive.
@@ -122,10 +124,13 @@ impl Decisions {
             let decision = match decision {
                 "send" => Some(Decision::Send),
                 "skip" => Some(Decision::Skip),
+                "skip-scripts" => Some(Decision::SkipScripts),
                 _ => None,
             };
             let pair = Counter::parse(counter).zip(decision);
-            pair.ok_or_else(|| Malformed::new(line, "expected `COUNTER send` or `COUNTER skip`"))
+            pair.ok_or_else(|| {
+                Malformed::new(line, "expected `COUNTER send`, `COUNTER skip` or `COUNTER skip-scripts`")
+            })
         };
         lines(&text).map(decision).collect::<Result<_, _>>().map(Self)
     }
@@ -135,6 +140,7 @@ impl Decisions {
         let word = |decision: &Decision| match decision {
             Decision::Send => "send",
             Decision::Skip => "skip",
+            Decision::SkipScripts => "skip-scripts",
         };
         let lines = self.0.iter().map(|(counter, decision)| format!("{counter} {}\n", word(decision)));
         lines.collect::<String>().into_bytes()
@@ -168,7 +174,8 @@ mod tests {
         decisions.decide(counter(9), Decision::Send);
         decisions.decide(counter(7), Decision::Send);
         decisions.decide(counter(7), Decision::Skip);
-        assert_eq!(decisions.write(), b"7 skip\n9 send\n");
+        decisions.decide(counter(11), Decision::SkipScripts);
+        assert_eq!(decisions.write(), b"7 skip\n9 send\n11 skip-scripts\n");
         assert_eq!(Decisions::parse(&decisions.write()), Ok(decisions.clone()));
         assert_eq!(decisions.at(counter(7)), Some(Decision::Skip));
         assert!(Decisions::parse(b"7\n").is_err());

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::place::{Place, assert_same};
 use crate::support::station::log_name;
-use crate::text::{archive, log, log_with_statement, undecided};
+use crate::text::{SERIES, archive, archive_of, log, log_of, log_with_statement, rows, undecided};
 
 const X: &[&str] = &["a.x"];
 
@@ -50,7 +50,12 @@ fn a_word_that_decides_nothing_is_refused() {
         assert!(said.contains(reason), "{args:?}: {said}");
     };
     says(&["ddl", "nso", "5", "--send"], "the logs of nso stopped before archive 4, not 5");
-    says(&["ddl", "nso", "3", "--skip"], "the logs of nso stopped before archive 4, not 3");
+    says(&["ddl", "nso", "3", "--send"], "the logs of nso stopped before archive 4, not 3");
+    says(
+        &["ddl", "nso", "3", "--skip"],
+        "archive 3, of which nso has its part, has no statement of a script for a site",
+    );
+    says(&["ddl", "nso", "9", "--skip"], "the logs of nso stopped before archive 4, not 9");
     says(&["ddl", "nso", "4"], "<--send|--skip>");
     says(&["ddl", "nso", "4", "--send", "--skip"], "cannot be used with");
     says(&["ddl", "nso", "four", "--send"], "a counter is a decimal number");
@@ -87,6 +92,48 @@ fn each_node_gets_what_was_decided_for_it() {
     let before = place.tree();
     place.split(8);
     assert_same(&before, &place.tree());
+}
+
+/// A statement that went to the nodes that have its table, and that a site cannot apply.
+#[test]
+fn what_was_sent_is_skipped_afterwards() {
+    for bundled in [false, true] {
+        let place = three(if bundled { "bundle_after=2\n" } else { "" });
+        place.archives(1..=8);
+        let statement = "1\t9\t\\N\t9\t\\N\t\\N\tS\t\\N\t{\"alter table a.x add check (a.here(n));\",\"\",\"\"}\n\
+                         1\t9\t\\N\t10\t\\N\t\\N\ts\t\\N\t{}\n";
+        place.archive(4, &archive_of(4, &(statement.to_owned() + &rows(&SERIES, 4))));
+        place.split(8);
+        let sent = |with: bool| -> Vec<(String, String)> {
+            let one = |counter: u64| match counter {
+                4 if with => log_of(4, &(statement.to_owned() + &rows(X, 4))),
+                _ => log(counter, X),
+            };
+            (1..=8).map(|counter| (log_name(counter), one(counter))).collect()
+        };
+        let logs_of = |node: &str| -> Vec<(String, String)> {
+            place.reachable(&format!("site_logs/{node}")).into_iter().collect()
+        };
+        assert_eq!(logs_of("nso"), sent(true));
+        if bundled {
+            place.run(&["tidy"]);
+        }
+        for counter in ["3", "9"] {
+            place.refused(&["ddl", "nso", counter, "--skip"]);
+        }
+        assert!(!place.at("etc/nso.ddl").exists());
+        let said = place.run(&["ddl", "nso", "4", "--skip"]);
+        let begin = "every statement of a script in archive 4 is skipped for nso; its log is made again:\n";
+        assert!(said.starts_with(begin) && said.contains(": 4 differs\n"), "{said}");
+        assert_eq!(place.read("etc/nso.ddl"), "4 skip-scripts\n");
+        assert_eq!(logs_of("nso"), sent(false));
+        assert_eq!(logs_of("mps"), sent(true));
+        // It stays so, whatever is made again.
+        place.run(&["tidy"]);
+        let again = place.run(&["resplit", "nso", "--from", "1", "--to", "8"]);
+        assert!(again.contains("8 logs are the same, 0 that differed"), "{again}");
+        assert_eq!(logs_of("nso"), sent(false));
+    }
 }
 
 #[test]
@@ -140,7 +187,7 @@ fn a_second_statement_on_the_way_stops_it_again() {
     assert!(place.read("etc/nso.stopped").starts_with("before 12\n"));
     assert!(place.read("etc/mps.stopped").starts_with("before 4\n"));
     place.assert_logs("nso", &logs_with(1..=11, &[4]));
-    let said = place.refused(&["ddl", "nso", "4", "--skip"]);
+    let said = place.refused(&["ddl", "nso", "4", "--send"]);
     assert!(said.contains("stopped before archive 12, not 4"), "{said}");
     place.run(&["ddl", "nso", "12", "--skip"]);
     place.split(20);
