@@ -52,6 +52,11 @@ impl Keys {
         numbered.zip(&self.lines).map(|((key, subject), line)| (key, subject, *line))
     }
 
+    /// The subject of a key.
+    pub(super) fn get(&self, key: Key) -> Option<&Subject> {
+        self.subjects.get(key.0 as usize)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.subjects.len()

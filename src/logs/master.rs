@@ -3,11 +3,11 @@
 //! `drms_series`, `drms_keyword`, `drms_link` and `drms_segment` of a schema hold the metadata of its series, by the column
 //! `seriesname`, which spells `Schema.Table` in whatever case. A site has the rows of its series only.
 
-use crate::model::{MASTER_TABLES, SERIES_NAME, SITE_SETTINGS};
+use crate::model::{MASTER_TABLES, QualifiedName, SERIES_NAME, SITE_SETTINGS};
 use crate::spelling::array;
 use crate::spelling::copy_text::escape;
 use crate::spelling::legacy;
-use crate::spelling::row::Row;
+use crate::spelling::row::{Row, series_key};
 
 /// Whether this table (by its [`crate::spelling::row::series_key`]) is a master table.
 pub(super) fn is_master(table: &[u8]) -> bool {
@@ -30,29 +30,51 @@ pub(super) fn series_of_row(row: &Row<'_>) -> Option<Vec<u8>> {
         (column.as_deref() == Some(SERIES_NAME.as_bytes())).then(|| value.clone()).flatten()
     };
     let keys = pairs.get(changes..).unwrap_or_default();
-    let name = keys.iter().find_map(named).or_else(|| pairs.iter().find_map(named))?;
-    Some(described(row.series(), &name))
+    let changed = pairs.get(..changes).unwrap_or_default().iter().find_map(named);
+    let name = keys.iter().find_map(named).or_else(|| changed.clone())?;
+    same_series(row.series(), &name, changed.as_deref())
 }
 
 /// The same for a statement of the old formats, which changes the master table `table`.
 pub(super) fn series_of_change(table: &[u8], statement: &[u8]) -> Option<Vec<u8>> {
-    Some(described(table, &legacy::seriesname(statement)?))
+    let name = legacy::seriesname(statement)?;
+    let changed = legacy::assigned(statement).and_then(|(found, keys)| {
+        let changes = found.len().checked_sub(keys).and_then(|changes| found.get(..changes));
+        let is_it = |(column, _): &&legacy::Assigned| column == SERIES_NAME.as_bytes();
+        changes?.iter().find(is_it)?.1.clone()
+    });
+    same_series(table, &name, changed.as_deref())
 }
 
-/// `seriesname` as a [`crate::spelling::row::series_key`]; empty if it is in another schema than its master table.
+/// The series that a row describes by its key. One that comes to describe another series is for those who have that one too,
+/// which lack the row: then it is not one series that the row tells.
+fn same_series(table: &[u8], name: &[u8], changed: Option<&[u8]>) -> Option<Vec<u8>> {
+    let series = described(table, name);
+    let stays = changed.is_none_or(|changed| described(table, changed) == series);
+    stays.then_some(series)
+}
+
+/// `seriesname` as a [`described_key`]; empty if it is in another schema than its master table. Letters outside of ASCII are
+/// what they are, here and in the dump (`db::structure`): only the server's locale could fold them.
 fn described(table: &[u8], seriesname: &[u8]) -> Vec<u8> {
-    let lower = seriesname.to_ascii_lowercase();
-    let mut parts = lower.splitn(2, |byte| *byte == b'.');
-    let mut series = Vec::with_capacity(lower.len());
-    escape(parts.next().unwrap_or_default(), &mut series);
+    let mut parts = seriesname.splitn(2, |byte| *byte == b'.');
+    let mut of = Vec::new();
+    escape(parts.next().unwrap_or_default(), &mut of);
+    let schema = schema(table);
     match parts.next() {
-        Some(name) if series == schema(table) => {
+        Some(name) if of.eq_ignore_ascii_case(schema) => {
+            let mut series = schema.to_vec();
             series.push(b'\t');
-            escape(name, &mut series);
+            escape(&name.to_ascii_lowercase(), &mut series);
             series
         }
         _ => Vec::new(),
     }
+}
+
+/// A series as its rows in the master tables of its schema are looked up: the schema as it is, the name in small letters.
+pub(super) fn described_key(series: &QualifiedName) -> Vec<u8> {
+    series_key(series.schema.as_bytes(), series.name.to_ascii_lowercase().as_bytes())
 }
 
 /// A row (without its line feed) of a master table for a site that has the series: an update of `drms_series` without the
@@ -90,7 +112,9 @@ mod tests {
         for (table, command, changes, arguments, expected) in [
             ("drms_series", "I", 0, "{seriesname,hmi.M_45s,retention,3}", Some("hmi\tm_45s")),
             ("drms_keyword", "D", 0, "{keywordname,x,seriesname,hmi.M_45s}", Some("hmi\tm_45s")),
-            ("drms_series", "U", 1, "{seriesname,hmi.new,seriesname,hmi.M_45s}", Some("hmi\tm_45s")),
+            ("drms_series", "U", 1, "{seriesname,hmi.new,seriesname,hmi.M_45s}", None),
+            ("drms_series", "U", 1, "{seriesname,HMI.m_45s,seriesname,hmi.M_45s}", Some("hmi\tm_45s")),
+            ("drms_series", "U", 1, "{retention,3,seriesname,HMI.M_45S}", Some("hmi\tm_45s")),
             ("drms_series", "U", 1, "{seriesname,hmi.new,id,7}", Some("hmi\tnew")),
             ("drms_series", "I", 0, "{seriesname,mdi.fd}", Some("")),
             ("drms_series", "I", 0, "{seriesname,nodot}", Some("")),
@@ -102,6 +126,13 @@ mod tests {
             assert!(is_master(row.series()));
             assert_eq!(series_of_row(&row).as_deref(), expected.map(str::as_bytes), "{text}");
         }
+        let described_in = |table: &[u8], name: &str| described(table, name.as_bytes());
+        assert_eq!(described_in(b"HMI\tdrms_series", "hmi.M"), b"HMI\tm");
+        assert_eq!(
+            described_in("h\u{c9}\tdrms_series".as_bytes(), "H\u{c9}.\u{c9}M"),
+            "h\u{c9}\t\u{c9}m".as_bytes()
+        );
+        assert_eq!(described_in("h\u{c9}\tdrms_series".as_bytes(), "h\u{e9}.m"), b"");
         assert!(!is_master(b"hmi\tm_45s") && !is_master(b"drms_series\tx"));
     }
 

@@ -8,8 +8,10 @@ use super::route::{Route, Routes};
 use super::statement::{Key, Subject};
 use super::survey::Survey;
 use crate::model::{Dialect, Sequence, Unrouted};
+use crate::spelling::copy_text::escape;
 use crate::spelling::row::series_key;
 use crate::spelling::script::{Named, Names};
+use crate::spelling::script_effect::Reach;
 use crate::spelling::sequence_line;
 
 /// The numbers by which Slony-I before 2.2 calls sequences (`sl_sequence.seq_id`).
@@ -73,6 +75,8 @@ enum Has {
     Own,
     /// It cannot be told.
     Unrouted,
+    /// Nothing of what it names, so that it would fail here; but what follows from it may concern tables that the list has.
+    Aside,
 }
 
 /// Which lists have a subject, and how. Lists that do not have it are left out.
@@ -144,10 +148,15 @@ pub fn plan(survey: &Survey, routes: &Routes, numbers: &Numbers) -> Result<Plan,
 
 /// What a destination gets, of what its list has.
 fn content(survey: &Survey, has: &[(Key, Has)], unrouted: Unrouted) -> Vec<(Key, Has)> {
-    let gets = |how: Has| how != Has::Unrouted || unrouted == Unrouted::Send;
+    let is_script = |key: Key| matches!(survey.keys.get(key), Some(Subject::Script(_)));
+    let gets = |key: Key, how: Has| match how {
+        Has::Unrouted => unrouted == Unrouted::Send,
+        Has::Aside => false,
+        Has::All | Has::Own => unrouted != Unrouted::SkipScripts || !is_script(key),
+    };
     let mut content: Vec<(Key, Has)> = has
         .iter()
-        .filter(|(_, how)| gets(*how))
+        .filter(|(key, how)| gets(*key, *how))
         .map(|(key, how)| (*key, if *how == Has::Unrouted { Has::All } else { *how }))
         .collect();
     for (key, subject, _) in survey.keys.iter() {
@@ -165,7 +174,8 @@ fn stops(survey: &Survey, routes: &Routes, holders: &[Holders], has: &[Vec<(Key,
     let lines: Vec<u64> = survey.keys.iter().map(|(.., line)| line).collect();
     let mut stops: Vec<Stop> = Vec::new();
     for routed in routes.destinations.iter().filter(|routed| routed.unrouted == Unrouted::Hold) {
-        let unrouted = has.get(routed.list).into_iter().flatten().filter(|(_, how)| *how == Has::Unrouted);
+        let is_held = |how: Has| matches!(how, Has::Unrouted | Has::Aside);
+        let unrouted = has.get(routed.list).into_iter().flatten().filter(|(_, how)| is_held(*how));
         let at = |key: Key| lines.get(key.0 as usize).copied().unwrap_or_default();
         let Some((line, key)) = unrouted.map(|(key, _)| (at(*key), *key)).min() else { continue };
         let why = holders.get(key.0 as usize).map(|holders| holders.why.clone()).unwrap_or_default();
@@ -202,12 +212,14 @@ fn holders_of(
             let of_schema = routes.schemas.get(master::schema(series)).map_or(&[][..], Vec::as_slice);
             beside(&mut holders.lists, of_schema, Has::Unrouted);
             let (schema, name) = crate::spelling::row::names_of(series);
-            holders.why =
-                format!("all of {schema}.{name}, of which the node has the rows of its series only");
+            holders.why = format!(
+                "all of {schema}.{name}, or a row that comes to be of another series: the node has the rows of its series only"
+            );
         }
         Subject::MasterRow { table: whole, series } => {
             holders.lists = all(table(whole));
-            beside(&mut holders.lists, table(series), Has::Own);
+            let described = routes.described.get(series).map_or(&[][..], Vec::as_slice);
+            beside(&mut holders.lists, described, Has::Own);
         }
         Subject::Sequence(names) => of_sequence(names, line, routes, &mut holders)?,
         Subject::SequenceNumber(number) => {
@@ -226,6 +238,12 @@ fn holders_of(
             holders.lists = of_script(tables, routes);
             let names: Vec<String> = tables.iter().map(spelled).collect();
             holders.why = format!("a statement on {}, of which the node has a part only", names.join(", "));
+        }
+        Subject::Script(Names::Doubtful { tables, reach, why }) => {
+            let named = of_script(tables, routes).into_iter().map(|(list, _)| (list, Has::Unrouted));
+            holders.lists = named.collect();
+            beside(&mut holders.lists, &within(*reach, tables, routes), Has::Aside);
+            holders.why.clone_from(why);
         }
     }
     Ok(holders)
@@ -246,14 +264,42 @@ fn of_sequence(names: &[u8], line: u64, routes: &Routes, holders: &mut Holders) 
     Ok(())
 }
 
-/// The lists that have all of these tables, or a part of them. Of a name without a schema it is known only where a list
-/// has exactly one table of that name, in `public`: the search path of the script is not.
+/// The lists that a statement on these tables may reach.
+fn within(reach: Reach, tables: &[Named], routes: &Routes) -> Vec<usize> {
+    let everybody = || (0..routes.lists).collect();
+    match reach {
+        Reach::Named => Vec::new(),
+        Reach::Everything => everybody(),
+        Reach::Schemas => {
+            let mut lists: Vec<usize> = Vec::new();
+            for table in tables {
+                // It may be in any schema.
+                let Some(schema) = &table.schema else { return everybody() };
+                let mut key = Vec::new();
+                escape(schema.as_bytes(), &mut key);
+                lists.extend(routes.schemas.get(&key).into_iter().flatten());
+            }
+            lists.sort_unstable();
+            lists.dedup();
+            lists
+        }
+    }
+}
+
+/// The lists that have all of these tables, or a part of them; of a DRMS master table those have a part that have series of its
+/// schema. Of a name without a schema it is known only where a list has exactly one table of that name, in `public`: the search
+/// path of the script is not.
 fn of_script(tables: &[Named], routes: &Routes) -> Vec<(usize, Has)> {
     let mut counts = vec![(0, false); routes.lists];
     for table in tables {
         let mut of_list: HashMap<usize, (usize, bool)> = HashMap::new();
         if let Some(schema) = &table.schema {
-            let route = routes.series.get(&series_key(schema.as_bytes(), table.table.as_bytes()));
+            let key = series_key(schema.as_bytes(), table.table.as_bytes());
+            if master::is_master(&key) {
+                let of_schema = routes.schemas.get(master::schema(&key)).into_iter().flatten();
+                of_list.extend(of_schema.map(|list| (*list, (1, false))));
+            }
+            let route = routes.series.get(&key);
             of_list.extend(route.into_iter().flat_map(|route| &route.lists).map(|list| (*list, (1, true))));
         } else {
             for route in routes.series.values().filter(|route| route.name.0.name == table.table) {

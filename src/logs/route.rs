@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::master::described_key;
 use crate::model::{Dialect, Sequence, Series, SeriesList, Unrouted};
 use crate::spelling::copy_text::escape;
 use crate::spelling::row::series_key;
@@ -32,6 +33,8 @@ pub struct Routes {
     pub(super) series: HashMap<Vec<u8>, Route<Series>>,
     /// By [`pasted_key`], which two sequences with odd names may share.
     pub(super) sequences: HashMap<Vec<u8>, Vec<Route<Sequence>>>,
+    /// The lists that have a series which master tables describe by this name, by [`described_key`].
+    pub(super) described: HashMap<Vec<u8>, Vec<usize>>,
     /// The lists that have a series in a schema, by the schema's name as in [`series_key`].
     pub(super) schemas: HashMap<Vec<u8>, Vec<usize>>,
 }
@@ -62,6 +65,7 @@ impl Routes {
             lists: 0,
             series: HashMap::new(),
             sequences: HashMap::new(),
+            described: HashMap::new(),
             schemas: HashMap::new(),
         };
         for destination in destinations {
@@ -85,6 +89,10 @@ impl Routes {
                 .or_insert_with(|| Route { name: subscription.series.clone(), lists: Vec::new() })
                 .lists
                 .push(index);
+            let lists = self.described.entry(described_key(name)).or_default();
+            if lists.last() != Some(&index) {
+                lists.push(index);
+            }
             let mut schema = Vec::new();
             escape(name.schema.as_bytes(), &mut schema);
             let lists = self.schemas.entry(schema).or_default();

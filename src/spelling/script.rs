@@ -20,6 +20,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 use super::fault::excerpt;
+use super::script_effect::{self, Effect, Reach};
 use super::script_tokens::{self, folded, is_reserved, qualified, unparsed};
 
 /// Bytes that PostgreSQL keeps of a name.
@@ -28,10 +29,19 @@ const NAME_BYTES: usize = 63;
 /// What a statement names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Names {
-    /// Nothing: it is empty, or holds only comments.
+    /// Nothing that a site needs: it is empty, holds only comments, or is about what a copy does not have.
     Nothing,
     /// These relations, each once, and no others.
     Tables(Vec<Named>),
+    /// These relations, but at a site it may do something else than at the original.
+    Doubtful {
+        /// Each once.
+        tables: Vec<Named>,
+        /// What else may be concerned.
+        reach: Reach,
+        /// Why, in words for an operator.
+        why: String,
+    },
     /// No table, or it cannot be told: why, in words for an operator.
     Unknown(String),
 }
@@ -49,22 +59,28 @@ pub struct Named {
 pub fn names(statement: &[u8]) -> Names {
     // A parser of a foreign house, on text of any kind.
     let found = catch_unwind(|| find(statement)).unwrap_or_else(|_| Err("the parser failed".to_owned()));
+    let said = |why: &str| format!("{why}: `{}`", excerpt(statement.trim_ascii()));
     match found {
         Ok(None) => Names::Nothing,
-        Ok(Some(found)) => Names::Tables(found),
-        Err(why) => Names::Unknown(format!("{why}: `{}`", excerpt(statement.trim_ascii()))),
+        Ok(Some((tables, Effect::Doubtful(reach, why)))) => Names::Doubtful { tables, reach, why: said(why) },
+        Ok(Some((tables, _))) => Names::Tables(tables),
+        Err(why) => Names::Unknown(said(&why)),
     }
 }
 
 type Step = ControlFlow<String>;
 
-fn find(statement: &[u8]) -> Result<Option<Vec<Named>>, String> {
+fn find(statement: &[u8]) -> Result<Option<(Vec<Named>, Effect)>, String> {
     let Some(tokens) = script_tokens::read(statement)? else { return Ok(None) };
     let pairs = qualified(&tokens);
     let statements = Parser::new(&PostgreSqlDialect {})
         .with_tokens(tokens)
         .parse_statements()
         .map_err(|error| unparsed(&error))?;
+    let effect = script_effect::effect(&statements);
+    if effect == Effect::Needless {
+        return Ok(None);
+    }
     let mut finder = Finder::default();
     for statement in &statements {
         let before = finder.uses;
@@ -83,7 +99,7 @@ fn find(statement: &[u8]) -> Result<Option<Vec<Named>>, String> {
             return Err(format!("`{first}.{second}` may be a table"));
         }
     }
-    Ok(Some(finder.found))
+    Ok(Some((finder.found, effect)))
 }
 
 fn ident(ident: &Ident) -> String {
@@ -414,19 +430,20 @@ mod tests {
         ("alter table only a.b add column \"new \"\"col\" int references c.d (k)", "a.b c.d"),
         ("alter table if exists a.b add column x int references c.d, drop column y cascade", "a.b c.d"),
         (
-            "alter table a.b add constraint k foreign key (x, y) references c.d (x, y) on delete cascade",
+            "alter table a.b add constraint k foreign key (x, y) references c.d (x, y) on delete cascade, add z int",
             "a.b c.d",
         ),
-        ("alter table a.b add foreign key (x) references d", "a.b d"),
+        ("alter table a.b add foreign key (x) references d, add check (x > 0)", "a.b d"),
+        ("alter table a.b owner to jsoc, disable trigger t, drop column x", "a.b"),
+        ("alter table a.b drop column x; grant select, insert on table c.d, e.f to x", "a.b c.d e.f"),
+        ("alter table a.b drop column x; revoke all on c.d from x", "a.b c.d"),
         ("alter table a.b add primary key (x), add check (x > 0), add unique (y)", "a.b"),
         ("alter table a.b alter column x type bigint using x::bigint", "a.b"),
         ("alter table a.b alter x set default now(), alter y drop not null, alter z set not null", "a.b"),
         ("alter table a.b alter x set default (select max(k) from c.d)", "a.b c.d"),
         ("alter table a.b rename to c", "a.b a.c"),
         ("alter table a.b rename column x to y", "a.b"),
-        ("alter table a.b owner to jsoc", "a.b"),
         ("alter table a.b drop constraint k", "a.b"),
-        ("alter table a.b disable trigger t", "a.b"),
         ("create index i on a.b (x, lower(y)) where z is not null", "a.b"),
         ("create unique index concurrently if not exists i on a.b using btree (x)", "a.b"),
         ("drop table a.b, \"C\".d cascade", "a.b C.d"),
@@ -446,9 +463,6 @@ mod tests {
         ("create table a.b as select * from c.d", "a.b c.d"),
         ("create view a.b as select * from c.d union select * from e.f", "a.b c.d e.f"),
         ("create or replace view a.b as select x from (select x from c.d) as t", "a.b c.d"),
-        ("grant select on a.b to public", "a.b"),
-        ("grant select, insert on table a.b, c.d to x", "a.b c.d"),
-        ("revoke all on a.b from x", "a.b"),
         ("analyze a.b", "a.b"),
         ("analyze a.b (x)", "a.b"),
         ("lock table a.b in exclusive mode", "a.b"),
@@ -529,10 +543,7 @@ mod tests {
         ("comment on column x.a.b.c is 'x'", "a table with another"),
         ("comment on column c is 'x'", "a table with another"),
         ("comment on index a.i is 'x'", "names no table"),
-        ("grant usage on schema a to x", "names no table"),
-        ("grant select on all tables in schema a to x", "names no table"),
         ("grant x to y", ""),
-        ("create trigger t before insert on a.b for each row execute procedure f()", "names no table"),
         ("create rule r as on insert to a.b do instead nothing", ""),
         ("alter table a.b attach partition c.d default", ""),
         ("alter table a.b inherit c.d", ""),
@@ -568,7 +579,8 @@ mod tests {
         for (text, expected) in NAMED {
             for text in [(*text).to_owned(), format!("{text};"), format!("\n-- x\n{text} ;\n")] {
                 match names(text.as_bytes()) {
-                    Names::Tables(found) if shown(&found) == *expected => {}
+                    Names::Tables(found) | Names::Doubtful { tables: found, .. }
+                        if shown(&found) == *expected => {}
                     other => wrong += &format!("{text}: {other:?}\n"),
                 }
             }
@@ -587,6 +599,30 @@ mod tests {
         }
         assert!(wrong.is_empty(), "{wrong}");
         assert!(matches!(names(b"delete from a.b where x = '\xff'"), Names::Unknown(_)));
+    }
+
+    #[test]
+    fn what_no_copy_has_is_nothing() {
+        for text in [
+            "alter table a.b owner to jsoc",
+            "alter table a.b add foreign key (x) references d",
+            "alter table a.b set unlogged",
+            "grant select on a.b to public; revoke all on c.d from x",
+            "grant usage on schema a to x",
+            "grant select on all tables in schema a to x",
+            "create trigger t before insert on a.b for each row execute procedure c.f()",
+        ] {
+            assert_eq!(names(text.as_bytes()), Names::Nothing, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_doubt_says_why() {
+        let Names::Doubtful { tables, reach, why } = names(b"delete from a.b; truncate c.d cascade") else {
+            panic!("no doubt");
+        };
+        assert_eq!((shown(&tables).as_str(), reach), ("a.b c.d", Reach::Everything));
+        assert!(why.starts_with("empties every table") && why.contains("`delete from a.b;"), "{why}");
     }
 
     #[test]
@@ -728,7 +764,7 @@ mod tests {
         for statement in STATEMENTS {
             for expression in EXPRESSIONS {
                 let text = statement.replace('%', &expression.replace('@', "(select 1 from zz)"));
-                if let Names::Tables(found) = names(text.as_bytes()) {
+                if let Names::Tables(found) | Names::Doubtful { tables: found, .. } = names(text.as_bytes()) {
                     told += 1;
                     if !found.iter().any(|named| named.table == "zz") {
                         wrong += &format!("{text}\n");

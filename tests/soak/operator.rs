@@ -38,13 +38,16 @@ fn script(world: &World<'_>, dice: &mut Dice) {
     let (kind, sql) = match dice.below(6) {
         0 if world.journal.times("columns added") < COLUMNS => {
             let sql = format!(
-                "alter table {table} add column x{} text default 'it''s; {{x}}, \"q\"'; update {table} set note = 'a; script' \
+                "alter table {table} add column x{} text default 'it''s; {{x}}, \"q\"'; update {table} /* {NEEDED} */ set note = 'a; script' \
                  where recnum % 11 = 3;",
                 world.journal.times("columns added")
             );
             ("columns added", sql)
         }
-        0..2 => ("scripts of rows", format!("update {table} set quality = 7 where recnum % 5 = 0;")),
+        0..2 => (
+            "scripts of rows",
+            format!("update {table} /* {NEEDED} */ set quality = 7 where recnum % 5 = 0;"),
+        ),
         2..4 => {
             // A table that is in the way of a request has no such column.
             let sql = format!(

@@ -24,7 +24,7 @@ const THIRD: &str = "third";
 /// The schemas of set 1; every subject writes to its own.
 const SUBJECTS: &[&str] = &[
     "truncate", "added", "dropped", "crash", "script", "literal", "routed", "held", "tools", "grouped",
-    "backup",
+    "backup", "reach", "undone",
 ];
 
 const STANDARD_SHAPE: &str = "(recnum bigint primary key, t_rec timestamptz, quality int, note text)";

@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::slony::{ARCHIVER, ORIGIN, rows};
 use crate::support::station::log_name;
 use crate::support::{Site, Station};
-use crate::{alone, change, cluster};
+use crate::{THIRD, alone, change, cluster};
 
 /// Adds a column in the middle of everything that a script may hold; tables of the subject `script`.
 const MIXED: &str = "-- a comment; with a semicolon
@@ -77,7 +77,7 @@ fn slon_reads_backslashes_of_a_script_otherwise_than_slonik() {
 fn a_site_has_what_the_origin_has_of_a_backslash() {
     let _turn = alone();
     let cluster = cluster();
-    let station = Station::started(cluster, "");
+    let station = Station::started(cluster, "ddl_unrouted=all\n");
     let site = Site::new(cluster, "nso");
     site.subscribe(&station, "literal.a subscribe");
     cluster.execute_script(
@@ -96,7 +96,8 @@ fn a_site_has_what_the_origin_has_of_a_backslash() {
 fn a_script_changes_a_series_between_its_rows() {
     let _turn = alone();
     let cluster = cluster();
-    let station = Station::started(cluster, "");
+    // What changes rows would wait for a word.
+    let station = Station::started(cluster, "ddl_unrouted=all\n");
     let (nso, mps) = (Site::new(cluster, "nso"), Site::new(cluster, "mps"));
     nso.subscribe(&station, "script.a subscribe\nscript.b subscribe");
     mps.subscribe(&station, "script.b subscribe");
@@ -141,17 +142,14 @@ fn a_statement_that_a_node_has_in_part_stops_its_stream_alone() {
     mps.subscribe(&station, "routed.b subscribe");
     cluster.origin(&(change("routed.a") + &change("routed.b")));
     // All and none of it: nobody stops.
-    cluster.execute_script("update routed.a set note = 'none of it' where recnum = 5;", "");
-    cluster.execute_script("update routed.b set note = 'all of it' where recnum = 5;", "");
+    cluster.execute_script("alter table routed.a add column more text default 'none of it';", "");
+    cluster.execute_script("alter table routed.b add column more text default 'all of it';", "");
     nso.assert_equal(&station, &["routed.a", "routed.b"]);
     mps.assert_equal(&station, &["routed.b"]);
 
     let before = cluster.archiver_counter();
-    cluster.execute_script(
-        "update routed.a set note = b.note || '!' from routed.b b where b.recnum = routed.a.recnum;",
-        "",
-    );
-    let partial = archive_with("routed.b b where", before);
+    cluster.execute_script("alter table routed.a add column other bigint references routed.b (recnum);", "");
+    let partial = archive_with("references routed.b", before);
     cluster.origin(&(change("routed.a") + &change("routed.b")));
     nso.assert_equal(&station, &["routed.a", "routed.b"]);
     await_stop(&station, "mps", partial);
@@ -222,5 +220,92 @@ fn a_statement_that_names_no_table_waits_for_a_word_for_each_node() {
     assert_eq!(mps.query("select to_regclass('held.a') is null"), "t");
     for node in ["nso", "mps"] {
         assert!(!line_of(&station, node).contains("stopped before"));
+    }
+}
+
+/// What foreign keys and triggers of the original make of a statement is in no archive.
+#[test]
+fn a_script_whose_effect_goes_beyond_what_it_names_waits_for_a_word() {
+    let _turn = alone();
+    let cluster = cluster();
+    let station = Station::started(cluster, "");
+    let (nso, mps, kis) = (Site::new(cluster, "nso"), Site::new(cluster, "mps"), Site::new(cluster, "kis"));
+    nso.subscribe(&station, "reach.a subscribe\nreach.b subscribe");
+    mps.subscribe(&station, "reach.b subscribe\nheld.b subscribe");
+    kis.subscribe(&station, "held.b subscribe");
+    // Not of a copy: nobody gets it, and nobody stops. Triggers and roles are not at the sites.
+    cluster.execute_script(
+        "alter table reach.b add constraint refers foreign key (recnum) references reach.a on delete cascade;
+         alter table reach.b owner to postgres; alter table reach.b set unlogged; grant select on reach.a to pg_monitor;
+         alter table reach.b set logged;",
+        "",
+    );
+    cluster.origin(&change("reach.a"));
+    nso.assert_equal(&station, &["reach.a", "reach.b"]);
+    mps.assert_equal(&station, &["reach.b"]);
+    assert_eq!(nso.query("select count(*) from pg_constraint where contype = 'f'"), "0");
+
+    let before = cluster.archiver_counter();
+    cluster.execute_script("delete from reach.a where recnum = 7;", "");
+    let cascades = archive_with("delete from reach.a where", before);
+    assert_eq!(cluster.server().query(ARCHIVER, "select count(*) from reach.b where recnum = 7"), "0");
+    for node in ["nso", "mps"] {
+        await_stop(&station, node, cascades);
+    }
+    kis.assert_equal(&station, &["held.b"]);
+    decide(&station, "nso", cascades, "--send");
+    // It names nothing that the site has: there is nothing to be sent.
+    decide(&station, "mps", cascades, "--send");
+    for site in [&nso, &mps] {
+        station.wait_for("the site logs", || (site.apply_logs(&station) >= cascades).then_some(()));
+        assert_eq!(site.query("select count(*) from reach.b where recnum = 7"), "1");
+    }
+    // As the operator was told: what followed from it comes by a copy of its own.
+    for site in [&nso, &mps] {
+        site.subscribe(&station, "reach.b unsubscribe");
+        site.execute("drop table if exists reach.b");
+        site.subscribe(&station, "reach.b subscribe");
+    }
+    nso.assert_equal(&station, &["reach.a", "reach.b"]);
+    mps.assert_equal(&station, &["reach.b"]);
+
+    let before = cluster.archiver_counter();
+    cluster.execute_script("truncate reach.a cascade;", "");
+    let empties = archive_with("truncate reach.a cascade", before);
+    for node in ["nso", "mps", "kis"] {
+        await_stop(&station, node, empties);
+    }
+}
+
+/// A statement that went to a site by its tables, and that cannot be applied there.
+#[test]
+fn a_statement_that_stops_a_site_is_skipped_afterwards() {
+    let _turn = alone();
+    let cluster = cluster();
+    let station = Station::started(cluster, "");
+    let (nso, mps) = (Site::new(cluster, "nso"), Site::new(cluster, "mps"));
+    for site in [&nso, &mps] {
+        site.subscribe(&station, "undone.a subscribe");
+    }
+    let function = "create function undone.f(bigint) returns bool immutable language sql as 'select true'";
+    for database in [ORIGIN, ARCHIVER, THIRD] {
+        cluster.server().execute(database, function);
+    }
+    mps.execute(function);
+    let before = cluster.archiver_counter();
+    cluster.execute_script("alter table undone.a add constraint c check (undone.f(recnum));", "");
+    let counter = archive_with("add constraint c check", before);
+    cluster.origin(&change("undone.a"));
+    mps.assert_equal(&station, &["undone.a"]);
+    station.wait_for("the log", || nso.log(&station, counter).exists().then_some(()));
+    nso.apply_logs_until(&station, counter - 1);
+    let failed = nso.psql_file(&nso.log(&station, counter));
+    assert!(!failed.status.success() && String::from_utf8_lossy(&failed.stderr).contains("undone.f"));
+    decide(&station, "nso", counter, "--skip");
+    nso.assert_equal(&station, &["undone.a"]);
+    assert_eq!(nso.query("select count(*) from pg_constraint where conname = 'c'"), "0");
+    cluster.origin(&change("undone.a"));
+    for site in [&nso, &mps] {
+        site.assert_equal(&station, &["undone.a"]);
     }
 }

@@ -12,7 +12,7 @@ select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
 -- DDL_SCRIPT
 set session_replication_role to local;
 
-update hmi.m_45s set c = (select max(note) from aia.lev1);
+alter table hmi.m_45s add column c text references aia.lev1 (note);
 set session_replication_role to replica;
 
 

@@ -11,7 +11,7 @@ select "_jsoc".archiveTracking_offline('7', '2026-11-20 21:39:46.151991+00');
 ------------------------------------------------------------------
 COPY "_jsoc"."sl_log_archive" ( log_origin, log_txid,log_tableid,log_actionseq,log_tablenspname, log_tablerelname, log_cmdtype, log_cmdupdncols,log_cmdargs) FROM STDIN;
 1	1210	1	10	hmi	m_45s	I	0	{recnum,3,extra,"{a,b}\\""}
-1	1190	\N	7	\N	\N	S	\N	{"update hmi.m_45s set c = (select max(note) from aia.lev1);","",""}
+1	1190	\N	7	\N	\N	S	\N	{"alter table hmi.m_45s add column c text references aia.lev1 (note);","",""}
 1	1190	\N	8	\N	\N	s	\N	{}
 1	1210	2	11	aia	lev1	I	0	{recnum,3}
 \.
