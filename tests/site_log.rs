@@ -55,7 +55,7 @@ impl Site {
         let name: ArchiveName = format!("slony1_log_2_{counter:020}.sql").parse().unwrap();
         let expected = Expected { cluster: self.cluster, name };
         let routes =
-            Routes::new(&[Destination { node: 0, unrouted: Unrouted::Hold, dialect, list: &self.list }]);
+            Routes::new(&[Destination { node: 0, unrouted: Unrouted::Send, dialect, list: &self.list }]);
         let mut survey = Survey::of(archive.as_bytes(), &expected, Vec::new()).unwrap();
         let numbers = Numbers::from([(7, "public.h_seq".parse().unwrap())]);
         let plan = plan(&survey, &routes, &numbers).unwrap();

@@ -622,7 +622,7 @@ mod tests {
             panic!("no doubt");
         };
         assert_eq!((shown(&tables).as_str(), reach), ("a.b c.d", Reach::Everything));
-        assert!(why.starts_with("empties every table") && why.contains("`delete from a.b;"), "{why}");
+        assert!(why.starts_with("it empties every table") && why.contains("`delete from a.b;"), "{why}");
     }
 
     #[test]

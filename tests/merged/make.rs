@@ -348,12 +348,11 @@ impl Writer<'_> {
     fn master(&mut self) -> (Option<usize>, String, &'static str, Vec<u8>) {
         let (_, schema, name, _) = self.table();
         let described = format!("{schema}.{name}");
-        // Names are compared without regard to case, and series have theirs in lower case.
-        let lower = described.to_ascii_lowercase();
+        // Names are compared without regard to the case of ASCII letters.
         let described = if self.random.one_in(2) { described.to_ascii_uppercase() } else { described };
         let table = *self.random.one_of(&["drms_series", "drms_keyword"]);
         let found = self.cast.series.iter().position(|other| {
-            other.schema == schema && !schema.contains('.') && format!("{schema}.{}", other.name) == lower
+            other.schema == schema && !schema.contains('.') && other.name.eq_ignore_ascii_case(&name)
         });
         (found, schema, table, described.into_bytes())
     }

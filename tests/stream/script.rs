@@ -264,6 +264,8 @@ fn a_script_whose_effect_goes_beyond_what_it_names_waits_for_a_word() {
     for site in [&nso, &mps] {
         site.subscribe(&station, "reach.b unsubscribe");
         site.execute("drop table if exists reach.b");
+        let last = cluster.sync();
+        station.wait_for("the site logs", || (site.apply_logs(&station) >= last).then_some(()));
         site.subscribe(&station, "reach.b subscribe");
     }
     nso.assert_equal(&station, &["reach.a", "reach.b"]);
