@@ -30,20 +30,20 @@ pub(super) fn series_of_row(row: &Row<'_>) -> Option<Vec<u8>> {
         (column.as_deref() == Some(SERIES_NAME.as_bytes())).then(|| value.clone()).flatten()
     };
     let keys = pairs.get(changes..).unwrap_or_default();
-    let changed = pairs.get(..changes).unwrap_or_default().iter().find_map(named);
-    let name = keys.iter().find_map(named).or_else(|| changed.clone())?;
-    same_series(row.series(), &name, changed.as_deref())
+    let renamed = pairs.get(..changes).unwrap_or_default().iter().find_map(named);
+    let name = keys.iter().find_map(named).or_else(|| renamed.clone())?;
+    same_series(row.series(), &name, renamed.as_deref())
 }
 
 /// The same for a statement of the old formats, which changes the master table `table`.
 pub(super) fn series_of_change(table: &[u8], statement: &[u8]) -> Option<Vec<u8>> {
     let name = legacy::seriesname(statement)?;
-    let changed = legacy::assigned(statement).and_then(|(found, keys)| {
+    let renamed = legacy::assigned(statement).and_then(|(found, keys)| {
         let changes = found.len().checked_sub(keys).and_then(|changes| found.get(..changes));
         let is_it = |(column, _): &&legacy::Assigned| column == SERIES_NAME.as_bytes();
         changes?.iter().find(is_it)?.1.clone()
     });
-    same_series(table, &name, changed.as_deref())
+    same_series(table, &name, renamed.as_deref())
 }
 
 /// The series that a row describes by its key. One that comes to describe another series is for those who have that one too,
