@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::table::escaped;
 use crate::config::{Config, MonitorConfig};
 use crate::error::{Error, Result};
-use crate::model::{Moment, age, write_time};
+use crate::model::{Moment, age, printable, write_time};
 use crate::monitor::{self, Glance, LAST_COMMAND, Watcher};
 use crate::protocol::Watched;
 use crate::protocol::watched::Server;
@@ -95,7 +94,7 @@ fn as_table(Glance { watched, is_watched, looked }: &Glance) -> String {
             server.place.word().to_owned(),
             age(now.since(server.since)),
             server.delay_ms.map_or_else(dash, |delay| age(Duration::from_millis(delay))),
-            escaped(server.why.as_deref().unwrap_or_default()),
+            printable(server.why.as_deref().unwrap_or_default()),
         ]);
     }
     let lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
@@ -111,7 +110,7 @@ fn as_table(Glance { watched, is_watched, looked }: &Glance) -> String {
 fn slony(watched: &Watched) -> Vec<String> {
     match &watched.slony {
         None => Vec::new(),
-        Some(Err(why)) => vec![format!("slony: {}", escaped(why))],
+        Some(Err(why)) => vec![format!("slony: {}", printable(why))],
         Some(Ok(view)) => {
             let archived = age(Duration::from_secs(view.archived_seconds));
             let slon = if view.has_slon { "slon runs" } else { "no slon runs" };

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::list::Form;
-use super::table::escaped;
+use super::Form;
 use super::{Wanted, history};
 use crate::config::Config;
 use crate::error::Result;
 use crate::ground;
-use crate::model::{Node, age, count, numbered, size};
+use crate::model::{Node, age, count, numbered, printable, size};
 use crate::overview::{NodeDetail, RequestView};
 
 /// So many lines of the audit trail are shown.
@@ -40,10 +39,10 @@ pub fn show(config: &Config, node: &Node, form: Form) -> Result<String> {
     let detail = &shown.detail;
     let mut text = format!("{node}\n");
     for (what, said) in lines(detail) {
-        text += &format!("  {what:<10}{}\n", escaped(&said));
+        text += &format!("  {what:<10}{}\n", printable(&said));
     }
     for note in &detail.node.notes {
-        text += &format!("  {:<10}{}\n", "note", form.paint().grave(detail.node.severity, &escaped(note)));
+        text += &format!("  {:<10}{}\n", "note", form.paint().grave(detail.node.severity, &printable(note)));
     }
     if events.lines().count() > 1 {
         text += "  history\n";

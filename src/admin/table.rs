@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::model::printable;
+
 /// The lines of a table, the header first. `right` are the columns that are numbers.
 pub(super) fn lines<const N: usize>(
     header: [&str; N],
@@ -11,7 +13,7 @@ pub(super) fn lines<const N: usize>(
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for row in rows {
-        table.add_row(row.map(|cell| escaped(&cell)));
+        table.add_row(row.map(|cell| printable(&cell)));
     }
     for number in right {
         if let Some(column) = table.column_mut(number) {
@@ -20,11 +22,6 @@ pub(super) fn lines<const N: usize>(
     }
     // The table pads every line on both sides.
     table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect()
-}
-
-/// What a terminal would obey is shown.
-pub(super) fn escaped(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect()
 }
 
 #[cfg(test)]

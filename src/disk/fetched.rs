@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{change, sync_directory};
 use crate::error::{Context, Error, Result};
+use crate::model::excerpt;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 * 1024;
@@ -99,7 +100,7 @@ fn unpack_members(archive: &Path, into: &Path, accept: &dyn Fn(&str) -> bool) ->
     for entry in reader.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let shown = name.escape_debug().to_string();
+        let shown = excerpt(&name);
         if !entry.header().entry_type().is_file() {
             return Err(refused(format!("its member `{shown}` is no plain file")));
         }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Counter, SlonyNode};
+use super::{Counter, SlonyNode, excerpt};
 
 /// `remote_worker.c`, `archive_open`. Files that do not match (`.sql.tmp` above all) are no archives.
 static NAME: LazyLock<Regex> = LazyLock::new(|| {
@@ -39,7 +39,7 @@ impl FromStr for ArchiveName {
             let node = SlonyNode(digits.parse().ok().filter(|_| canonical)?);
             Some(Self { node, counter: Counter::parse(groups.get(2)?.as_str())? })
         };
-        parts().ok_or_else(|| ArchiveNameFault(name.chars().take(80).flat_map(char::escape_debug).collect()))
+        parts().ok_or_else(|| ArchiveNameFault(excerpt(name)))
     }
 }
 

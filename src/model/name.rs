@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::excerpt;
+
 /// Bytes that PostgreSQL keeps of an identifier (`NAMEDATALEN` - 1).
 const IDENTIFIER_BYTES: usize = 63;
 
@@ -187,7 +189,7 @@ pub(super) fn is_bare_char(c: char) -> bool {
 
 /// What a message may show of a text from outside: its first word, cut short.
 pub(super) fn first_word(text: &str) -> String {
-    text.split_whitespace().next().unwrap_or("").chars().take(80).flat_map(char::escape_debug).collect()
+    excerpt(text.split_whitespace().next().unwrap_or(""))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::excerpt;
+
 /// A subscriber's name: letters, digits, `_` and `-`, at most 63 bytes, no dot, so that it is one component of a
 /// path and `<node>.new` can never be a node. Matched exactly, never as a part or a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +33,7 @@ impl FromStr for Node {
         if valid {
             return Ok(Self(text.to_owned()));
         }
-        Err(NodeFault(text.chars().take(80).flat_map(char::escape_debug).collect()))
+        Err(NodeFault(excerpt(text)))
     }
 }
 

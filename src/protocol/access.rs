@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Malformed, key_value, lines, plain_text};
-use crate::model::{Node, Series, SeriesList, SeriesPattern};
+use crate::model::{Node, Series, SeriesList, SeriesPattern, excerpt};
 
 /// What may be done. Without an `access_file` that is everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -109,8 +109,7 @@ impl Draft {
             return self.begin(line, value);
         }
         let Some(key) = KEYS.into_iter().find(|known| *known == key) else {
-            let shown: String = key.chars().take(80).flat_map(char::escape_debug).collect();
-            return Err(format!("`{shown}` is none of `node`, `users`, `series`, `group`"));
+            return Err(format!("`{}` is none of `node`, `users`, `series`, `group`", excerpt(key)));
         };
         if !self.began {
             return Err(format!("`{key}` stands before the first line `node NAME`"));

@@ -2,7 +2,7 @@
 //! has: one decimal number, leading zeros and white space around it do not matter.
 
 use super::Malformed;
-use crate::model::Counter;
+use crate::model::{Counter, excerpt};
 
 /// Reads the file. Anything but one number is a fault, never a guess: a wrong one would remove logs that the site needs.
 pub fn read_acknowledgement(bytes: &[u8]) -> Result<Counter, Malformed> {
@@ -11,10 +11,8 @@ pub fn read_acknowledgement(bytes: &[u8]) -> Result<Counter, Malformed> {
     if text.is_empty() {
         return Err(Malformed::new(1, "it is empty"));
     }
-    Counter::parse(text).ok_or_else(|| {
-        let shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
-        Malformed::new(1, format!("`{shown}` is not one decimal number"))
-    })
+    Counter::parse(text)
+        .ok_or_else(|| Malformed::new(1, format!("`{}` is not one decimal number", excerpt(text))))
 }
 
 #[cfg(test)]
@@ -32,6 +30,6 @@ mod tests {
         }
         assert_eq!(read_acknowledgement(b"-5\n").unwrap_err().what, "`-5` is not one decimal number");
         assert!(read_acknowledgement(b"\xff").is_err());
-        assert!(read_acknowledgement(&vec![b'x'; 1 << 20]).unwrap_err().what.len() < 80);
+        assert!(read_acknowledgement(&vec![b'x'; 1 << 20]).unwrap_err().what.len() < 120);
     }
 }

@@ -1,7 +1,7 @@
 //! `.tgr`: what a subscriber asks for.
 
 use super::{Malformed, key_value, lines, plain_text};
-use crate::model::{Compression, Node, QualifiedName, Series};
+use crate::model::{Compression, Node, QualifiedName, Series, excerpt};
 
 /// A request, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Draft {
             Some(verb) if verb.eq_ignore_ascii_case("subscribe") => true,
             Some(verb) if verb.eq_ignore_ascii_case("unsubscribe") => false,
             Some(verb) => {
-                let verb: String = verb.chars().take(80).flat_map(char::escape_debug).collect();
+                let verb = excerpt(verb);
                 return Err(format!("`{verb}` behind {series} is neither `subscribe` nor `unsubscribe`"));
             }
             None => return Err(format!("{series} needs `subscribe` or `unsubscribe` behind it")),

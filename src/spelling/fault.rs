@@ -1,7 +1,9 @@
 //! What can be wrong with the text of an archive.
 
-/// Characters of an archive that a message shows at most.
-const SHOWN: usize = 80;
+use crate::model;
+
+/// More bytes than a message shows of an archive. A row of many megabytes is not decoded as a whole.
+const ENOUGH: usize = 400;
 
 /// An archive that cannot be split: the splitter stops at it, nothing is guessed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,16 +15,9 @@ pub struct ArchiveFault {
     pub what: String,
 }
 
-/// Text of an archive as a message may show it: escaped, at most 80 characters of it.
+/// Text of an archive as a message may show it.
 pub(crate) fn excerpt(text: &[u8]) -> String {
-    // Four bytes a character at most: a row of many megabytes is not decoded as a whole.
-    let head = text.get(..SHOWN * 4).unwrap_or(text);
-    let decoded = String::from_utf8_lossy(head);
-    let mut shown: String = decoded.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if head.len() < text.len() || decoded.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
+    model::excerpt(&String::from_utf8_lossy(text.get(..ENOUGH).unwrap_or(text)))
 }
 
 #[cfg(test)]

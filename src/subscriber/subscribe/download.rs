@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::model::Node;
+use crate::model::{Node, excerpt};
 use crate::protocol::{SqlFile, sql_file_names};
 use crate::subscriber::Progress;
 use crate::transport::Host;
@@ -44,7 +44,7 @@ impl Download<'_> {
         if let Some(odd) = ready.files.iter().find(|file| !known.contains(&file.name)) {
             return Err(Error::Refused(format!(
                 "the data centre names a file `{}` for the SQL: nothing was fetched",
-                odd.name.escape_debug()
+                excerpt(&odd.name)
             )));
         }
         if ready.files.is_empty() {

@@ -1,7 +1,7 @@
 //! `<work_dir>/request`: what must outlive the program, as text. Written before what it says is done.
 
 use super::list::List;
-use crate::model::Node;
+use crate::model::{Node, excerpt};
 use crate::protocol::{Request, Stem};
 
 /// An open request.
@@ -132,7 +132,7 @@ impl Record {
                 ">" => request.push_str(&format!("{value}\n")),
                 "answer" => answer = Some(String::new()),
                 "<" => answer.get_or_insert_default().push_str(&format!("{value}\n")),
-                _ => return Err(format!("`{}` is not understood", line.escape_debug())),
+                _ => return Err(format!("`{}` is not understood", excerpt(line))),
             }
         }
         let missing = |what: &str| format!("no line `{what}`");
