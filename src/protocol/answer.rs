@@ -1,6 +1,6 @@
 //! `.sqldone` and `.done`: the manager's answers. Written here, read here by the subscriber's client.
 
-use super::{Malformed, key_value, lines, plain_text, read_subscriptions};
+use super::{Malformed, key_value, lines, one_line, plain_text, read_subscriptions};
 use crate::model::{Counter, Series};
 
 /// `.sqldone`.
@@ -141,11 +141,6 @@ fn sql_file(line: usize, value: &str) -> Result<SqlFile, Malformed> {
 
 fn id_line(id: Option<&String>) -> String {
     id.map(|id| format!("request {id}\n")).unwrap_or_default()
-}
-
-/// A reason is one line whatever was put into it.
-fn one_line(reason: &str) -> String {
-    reason.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

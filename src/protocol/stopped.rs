@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Malformed, key_value, lines, plain_text};
+use super::{Malformed, key_value, lines, one_line, plain_text};
 use crate::model::Counter;
 
 /// Where a node stopped, and why.
@@ -88,8 +88,6 @@ impl Stopped {
 
     /// Writes the file.
     pub fn write(&self) -> Vec<u8> {
-        let one_line =
-            |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
         let why = match &self.why {
             None => String::new(),
             Some(Why::Decide(what)) => format!("why {}\n", one_line(what)),

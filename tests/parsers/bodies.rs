@@ -121,7 +121,9 @@ pub fn trigger_name(bytes: &[u8]) {
 }
 
 pub fn outcome(bytes: &[u8]) {
-    let Some(outcome) = Outcome::parse(bytes) else { return };
+    let Some(mut outcome) = Outcome::parse(bytes) else { return };
+    // No request has such an id: `=` parts a word from its value.
+    outcome.id = outcome.id.filter(|id| !id.starts_with('='));
     let mut text = outcome.write();
     text.extend(outcome.id.iter().map(|id| format!("request {id}\n")));
     assert_eq!(Outcome::parse(text.as_bytes()), Some(outcome), "{text}");
@@ -423,5 +425,7 @@ pub fn credentials(bytes: &[u8]) {
         .flat_map(|byte| if b":\\".contains(byte) { vec![b'\\', *byte] } else { vec![*byte] })
         .collect();
     let line = [b"db:5432:my\\:db:slony:", escaped.as_slice(), b"\n", bytes].concat();
-    assert_eq!(subscription_manager::passfile::find(&line, &database), Some(password));
+    // The end of a line may be one of Windows.
+    let expected = password.strip_suffix(b"\r").map_or(password.clone(), <[u8]>::to_vec);
+    assert_eq!(subscription_manager::passfile::find(&line, &database), Some(expected));
 }
