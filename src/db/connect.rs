@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use crate::config::DatabaseConfig;
 use crate::error::{Error, Result, Tried};
 use crate::failpoint;
-use crate::model::{Counter, SlonyNode, quote_identifier};
+use crate::model::{SlonyNode, quote_identifier};
 use crate::passfile;
 use crate::tls::{self, Tls};
 
@@ -107,15 +107,6 @@ impl Database {
             Err(error) if is_closed(&error) => Ok(None),
             asked => Ok(Some(asked.tried("ask for the server's system identifier")?.get(0))),
         }
-    }
-
-    /// The number of the last archive whose transaction has committed. slon names an archive before it commits; only up
-    /// to here they are true.
-    pub async fn committed(&self, session: &Session) -> Result<Counter> {
-        let sql = format!("select ac_num from {}.sl_archive_counter", self.cluster_schema());
-        let row = session.client().query_one(&sql, &[]).await.tried("read sl_archive_counter")?;
-        Counter::from_database(row.get(0))
-            .ok_or_else(|| Error::WrongDatabase("sl_archive_counter is negative".into()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The door to PostgreSQL: the only code that speaks to a server.
 
 mod catalog;
+mod committed;
 mod confirmations;
 mod connect;
 mod copy_out;
@@ -14,7 +15,7 @@ mod snapshot;
 pub mod structure;
 
 pub use catalog::{Replication, commits_before_it_writes, replication, sequence_numbers, text_style};
-pub use confirmations::{Confirmation, Confirmations, confirmations, series_of_sets};
+pub use confirmations::{Confirmation, Confirmations, ReplicatedTable, confirmations};
 pub use connect::{Database, Driver, Session, drive};
 pub use copy_out::{Meter, copy_out};
 pub use health::{Health, Standing, health, standings, unlogged};

@@ -377,3 +377,35 @@ fn a_daemon_that_stands_still_for_longer_than_its_sessions_live() {
     station.wait_for("another attempt", || station.said().contains("it is tried again").then_some(()));
     end_well(&station, &site, &["base.a", "base.large"]);
 }
+
+#[test]
+fn what_is_committed_and_not_on_disk_is_not_believed() {
+    let (cluster, _guard) = alone();
+    let server = cluster.server();
+    let station = Station::started(cluster, "rescan=1");
+    let site = Site::new(cluster, "nso");
+    site.subscribe(&station, "base.a subscribe");
+    let configure = |settings: &[&str]| {
+        for set in settings {
+            server.execute("postgres", &format!("alter system {set}"));
+        }
+        server.query("postgres", "select pg_reload_conf()");
+    };
+    configure(&["set synchronous_commit = off", "set wal_writer_delay = '3s'"]);
+    for _ in 0..3 {
+        change(cluster, "base.a");
+        let committed = cluster.archiver_counter() + 1;
+        station.wait_for("an archive", || (cluster.archiver_counter() >= committed).then_some(()));
+        station.wait_for("its logs", || (station.counter() >= Some(committed)).then_some(()));
+        cluster.stop_slons();
+        server.shut_down(Shutdown::Immediate);
+        let split = station.counter().expect("a counter");
+        server.start_again();
+        let left = cluster.archiver_counter();
+        assert!(left >= split, "archive {split} is split, and the database remembers {left}");
+        cluster.start_slons();
+    }
+    configure(&["reset synchronous_commit", "reset wal_writer_delay"]);
+    change(cluster, "base.a");
+    site.assert_equal(&station, &["base.a"]);
+}
