@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,10 +18,26 @@ use super::observe::open_plain;
 use super::publish::{create_hidden, publish_created};
 use super::{Identity, change, state};
 use crate::error::{Context, Error, Result};
-use crate::model::{ArchiveName, BundleName, SlonyNode};
+use crate::model::{ArchiveName, BundleName, SlonyNode, excerpt};
 
 /// Bytes that are read or compared at once.
 const PIECE: usize = 64 * 1024;
+
+/// However small a bundle is, so many bytes may come out of it; and a log may be so large however little of the disk it takes.
+const LEAST_LIMIT: u64 = 1 << 30;
+
+/// How many times its size may come out of a bundle. SQL packs to a tenth, logs without rows to a hundredth; the most
+/// that gzip can do is a thousandth.
+const RATIO: u64 = 300;
+
+/// How many times what it takes of the disk a log may be. Some file systems pack by themselves; holes are nobody's log, and packing
+/// terabytes of them would never end.
+const HOLES: u64 = 64;
+
+/// How many bytes may come out of a bundle of this size.
+pub(super) fn most_of(packed: u64) -> u64 {
+    packed.saturating_mul(RATIO).max(LEAST_LIMIT)
+}
 
 /// What is to be packed.
 #[derive(Debug, Clone)]
@@ -213,6 +230,10 @@ pub fn are_current(files: &[(PathBuf, Identity)]) -> bool {
 fn single(path: &Path, name: &str) -> Result<Option<(Member, io::Take<File>)>> {
     let Some(file) = open_plain(path)? else { return Ok(None) };
     let metadata = file.metadata().context("examine", path)?;
+    let taken = metadata.blocks().saturating_mul(512);
+    if metadata.len() > taken.saturating_mul(HOLES).max(LEAST_LIMIT) {
+        return Err(broken(path, &format!("it is {} bytes with holes, and takes {taken}", metadata.len())));
+    }
     let modified = metadata.modified().context("examine", path)?;
     let modified = modified.duration_since(SystemTime::UNIX_EPOCH).as_ref().map_or(0, Duration::as_secs);
     let member = Member { name: name.to_owned(), bytes: metadata.len(), modified };
@@ -230,18 +251,19 @@ pub(super) fn members(path: &Path, visit: &mut Visit<'_>) -> Result<()> {
     Ok(())
 }
 
-type Reader = tar::Archive<GzDecoder<BufReader<File>>>;
+type Reader = tar::Archive<io::Take<GzDecoder<BufReader<File>>>>;
 
 fn reader(path: &Path) -> Result<Reader> {
     let file = open_plain(path)?.ok_or_else(|| io::ErrorKind::NotFound.into()).context("open", path)?;
-    Ok(tar::Archive::new(GzDecoder::new(BufReader::with_capacity(PIECE, file))))
+    let limit = most_of(file.metadata().context("examine", path)?.len());
+    Ok(tar::Archive::new(GzDecoder::new(BufReader::with_capacity(PIECE, file)).take(limit)))
 }
 
 /// What a member's header says. Only plain files with bare names of logs are in bundles.
 fn member_of<R: Read>(entry: &tar::Entry<'_, R>, path: &Path) -> Result<Member> {
     let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     if !entry.header().entry_type().is_file() || name.parse::<ArchiveName>().is_err() {
-        return Err(broken(path, &format!("`{}` is no log", name.escape_debug())));
+        return Err(broken(path, &format!("`{}` is no log", excerpt(&name))));
     }
     let modified = entry.header().mtime().context("read", path)?;
     Ok(Member { name, bytes: entry.size(), modified })

@@ -42,9 +42,9 @@ pub use observe::{
 };
 pub use publish::{
     append, append_fleeting, append_from, claim_directory, close_hidden, create_directory, create_hidden,
-    link, link_or_copy, name_hidden, open_socket, publish_created, remove, remove_fleeting, remove_temporary,
-    rename, replace, sync_directory, sync_many, temporary, write, write_anew, write_fleeting, write_like,
-    write_new,
+    link, link_or_copy, name_hidden, open_socket, publish_created, remove, remove_each, remove_fleeting,
+    remove_temporary, rename, replace, sync_directory, sync_many, temporary, write, write_anew,
+    write_fleeting, write_like, write_new,
 };
 pub use readers::{Readers, keep_apart, try_group, write_for};
 pub use shelf::{remove_all, shelf};

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use tempfile::{NamedTempFile, TempPath};
 
-use super::change;
+use super::{change, own_number};
 use crate::error::{Context, Error, Result};
 use crate::paths::shown;
 
@@ -283,26 +283,37 @@ pub fn claim_directory(path: &Path) -> Result<()> {
     create_directory(path, path)
 }
 
-/// Removes what [`create_hidden`] made in a process that was killed. Nobody else may write there now.
+/// Removes what [`create_hidden`] made in processes of this user that were killed; what others have there stays. None of ours may
+/// write there now.
 pub fn remove_temporary(directory: &Path) -> Result<()> {
-    if !directory.is_dir() {
-        return Ok(());
-    }
-    for name in super::names(directory)?.iter().filter(|name| change::is_temporary(name)) {
-        remove(&directory.join(name))?;
-    }
-    Ok(())
+    let left: Vec<_> = temporary(directory).into_iter().map(|(path, _)| path).collect();
+    remove_each(directory, &left)
 }
 
-/// What there is of that kind, of processes that were killed or that are at work, and when each was last written; no link followed.
+/// What there is of that kind, of processes of this user that were killed or that are at work, and when each was last written; no link
+/// followed.
 pub fn temporary(directory: &Path) -> Vec<(PathBuf, SystemTime)> {
     let names = super::names(directory).unwrap_or_default();
     let paths = names.iter().filter(|name| change::is_temporary(name)).map(|name| directory.join(name));
     let written = |path: PathBuf| {
-        let written = fs::symlink_metadata(&path).and_then(|there| there.modified()).ok()?;
-        Some((path, written))
+        let there = fs::symlink_metadata(&path).ok().filter(|there| there.uid() == own_number())?;
+        Some((path, there.modified().ok()?))
     };
     paths.filter_map(written).collect()
+}
+
+/// Removes files and trees of a directory, and puts that on disk once for all. One that cannot be removed does not keep the others; its
+/// failure is returned in the end.
+pub fn remove_each(directory: &Path, paths: &[PathBuf]) -> Result<()> {
+    let mut result = Ok(());
+    for path in paths {
+        let removed = if is_directory(path) { change::remove_tree(path) } else { change::remove(path) };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => result = result.and(removed.context("remove", path)),
+        }
+    }
+    if paths.is_empty() { result } else { result.and(sync_directory(directory)) }
 }
 
 /// Gives a file a second name. As [`link_or_copy`], and quicker where nothing has that name.

@@ -8,20 +8,14 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use super::bundle::most_of;
 use super::change;
 use super::incoming::part;
 use crate::error::{Context, Error, Result};
-use crate::model::{ArchiveName, BundleName, Counter, SlonyNode};
+use crate::model::{ArchiveName, BundleName, Counter, SlonyNode, excerpt};
 
 /// Bytes that are copied at once.
 const PIECE: usize = 64 * 1024;
-
-/// However small a bundle is, so many bytes may come out of it.
-const LEAST_LIMIT: u64 = 1 << 30;
-
-/// How many times its size may come out of a bundle. SQL packs to a tenth, logs without rows to a hundredth; the most
-/// that gzip can do is a thousandth.
-const RATIO: u64 = 300;
 
 /// A bundle that was fetched.
 #[derive(Debug)]
@@ -44,7 +38,7 @@ impl Incoming<'_> {
     pub fn unpack(&self, directory: &Path, goes_on: &dyn Fn() -> bool) -> Result<SlonyNode> {
         let file = File::open(self.path).context("open", self.path)?;
         let packed = file.metadata().context("examine", self.path)?.len();
-        let limit = packed.saturating_mul(RATIO).max(LEAST_LIMIT);
+        let limit = most_of(packed);
         let unpacked = MultiGzDecoder::new(BufReader::with_capacity(PIECE, file)).take(limit);
         let mut archive = tar::Archive::new(unpacked);
         let mut node = self.node;
@@ -77,7 +71,7 @@ impl Incoming<'_> {
     /// The log that a member is.
     fn log<R: Read>(&self, entry: &tar::Entry<'_, R>, node: Option<SlonyNode>) -> Result<ArchiveName> {
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
+        let shown = excerpt(&name);
         if !entry.header().entry_type().is_file() {
             return Err(self.refused(&format!("`{shown}` in it is no plain file")));
         }

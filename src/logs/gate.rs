@@ -9,7 +9,9 @@ use tokio::time::timeout;
 use super::plan::Numbers;
 use crate::db::{self, Confirmations, Database, Session};
 use crate::error::{Error, Result};
+use crate::ground;
 use crate::model::{Counter, SlonyNode};
+use crate::paths::Paths;
 
 /// What is asked here takes milliseconds. A server that stands still, or something between that swallows what is sent, may
 /// keep the line alive and never answer.

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 use super::expiry::{Bounds, Chore, Rules, chores};
-use super::left::left;
+use super::left::{left, places};
 use super::standing::{Standing, standing};
 use super::stops::directory_to_tidy;
 use crate::access::Access;
@@ -110,19 +110,14 @@ impl Tidier {
 
     /// Removes what a kill left where nodes get their logs, and where bundles are unpacked.
     async fn clear(&self, registry: &Registry) {
-        let paths = &self.config.paths;
-        let mut directories = vec![paths.work_dir.clone(), paths.tables_dir.clone()];
-        for entry in registry.entries() {
-            let node = entry.name().and_then(|name| name.parse::<Node>().ok());
-            directories.extend(node.map(|node| paths.site(&node, Some(entry)).held_directory));
-            directories.push(entry.directory.clone());
-        }
         let now = SystemTime::now();
-        let found = directories.iter().map(|directory| left(disk::temporary(directory), now));
-        for left in found.filter(|left| !left.is_empty()) {
-            let removed = self.under_hold(move |_| left.iter().try_for_each(|path| disk::remove(path))).await;
-            // One file of a stranger's must not keep the others from their work.
-            removed.unwrap_or_else(|error| tracing::warn!(error = error.chain(), "passed over"));
+        for directory in places(&self.config.paths, registry) {
+            for some in left(disk::temporary(&directory), now).chunks(UNDER_ONE_HOLD) {
+                let (directory, some) = (directory.clone(), some.to_vec());
+                let removed = self.under_hold(move |_| disk::remove_each(&directory, &some)).await;
+                // One that cannot be removed must not keep the others from their work.
+                removed.unwrap_or_else(|error| tracing::warn!(error = error.chain(), "passed over"));
+            }
         }
     }
 

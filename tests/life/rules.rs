@@ -203,3 +203,31 @@ fn lists_that_no_log_needs_are_forgotten() {
     fs::remove_file(house.at("etc/nso.new.cut")).unwrap();
     assert_eq!(tidied(), "from 9 shown 11\naia.lev1 aia.lev1_seq\n");
 }
+
+#[test]
+fn what_others_leave_in_the_directory_of_a_node_holds_nobody_up() {
+    let house = House::new("bundle_after=2\n");
+    for counter in 1..=4 {
+        house.log("site_logs/nso", counter, 10);
+    }
+    // A log with a hole of terabytes, as a site makes it that may write in its directory.
+    let sparse = house.at(&format!("site_logs/nso/{}", log_name(2)));
+    fs::File::options().write(true).open(&sparse).unwrap().set_len(1 << 43).unwrap();
+    house.age(&format!("site_logs/nso/{}", log_name(2)), 10);
+    house.write("site_logs/nso/.tmp-ours", "half", 1);
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        house.write("site_logs/nso/.tmp-theirs", "half", 1);
+        std::os::unix::fs::chown(house.at("site_logs/nso/.tmp-theirs"), Some(65_534), None).unwrap();
+    }
+    let output = house.command(&["tidy"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("it is 8796093022208 bytes with holes"), "{said}");
+    let theirs = if is_root { ".tmp-theirs " } else { "" };
+    assert_eq!(house.names("site_logs/nso"), format!("{theirs}1 2 3 4"));
+    fs::remove_file(sparse).unwrap();
+    house.log("site_logs/nso", 2, 10);
+    house.tidy();
+    assert_eq!(house.names("site_logs/nso"), format!("{theirs}3 4 1-2"));
+}
