@@ -12,11 +12,19 @@ use crate::model::{Counter, Node, Series, SeriesPattern, read_since};
 #[command(name = "subscription_manager", version, arg_required_else_help = true)]
 pub struct Args {
     /// The configuration file.
-    #[arg(long, short, value_name = "FILE", default_value = "/etc/subscription_manager.cfg")]
+    #[arg(long, short, global = true, value_name = "FILE", default_value = "/etc/subscription_manager.cfg")]
     pub config: PathBuf,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How a command tells what it has found or done.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Told {
+    /// As JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How something is shown that changes by itself.
@@ -54,9 +62,9 @@ pub enum Command {
         /// Only those, as in `hmi.*`.
         #[arg(value_parser = pattern)]
         pattern: Option<SeriesPattern>,
-        /// As JSON, for programs.
-        #[arg(long)]
-        json: bool,
+        /// How it is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Show how everything is, on one screen. The exit status is 0 if all is well, 1 if something needs a person, 2 if it cannot
     /// be told.
@@ -129,16 +137,25 @@ pub enum Change {
         /// Why, for its subscriber and for other operators.
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         reason: String,
+        /// How it is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Let a paused node go on: it gets everything that it has missed.
     Resume {
         /// The node.
         node: Node,
+        /// How it is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Roll back the open request of a node.
     Cancel {
         /// The node.
         node: Node,
+        /// How it is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Remove a node with all that is kept for it, also when its site is dead. Its open request is rolled back first.
     Remove {
@@ -147,6 +164,9 @@ pub enum Change {
         /// Only say what would be done.
         #[arg(long)]
         dry_run: bool,
+        /// How it is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Ask in the place of a site, which applies the SQL all the same.
     Subscribe {
@@ -161,6 +181,9 @@ pub enum Change {
         /// Take the series out instead.
         #[arg(long)]
         unsubscribe: bool,
+        /// How it is told.
+        #[command(flatten)]
+        told: Told,
     },
     /// Split what has committed, and stop.
     Split {

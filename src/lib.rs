@@ -48,3 +48,4 @@ pub mod daemon;
 pub mod subscriber;
 
 pub mod manual;
+pub mod output;

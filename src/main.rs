@@ -1,6 +1,5 @@
 //! `subscription_manager`: parse, log, dispatch, exit code.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use subscription_manager::disk::LogFile;
 use subscription_manager::error::{Error, Result};
 use subscription_manager::protocol::Decision;
 use subscription_manager::recent::Recent;
-use subscription_manager::{admin, daemon, manual};
+use subscription_manager::{admin, daemon, manual, output};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, reload};
@@ -21,12 +20,12 @@ use tracing_subscriber::{EnvFilter, fmt, reload};
 fn main() -> ExitCode {
     let args = Args::parse();
     let tells_by_status = matches!(args.command, Command::Check { .. } | Command::Status { .. });
-    match dispatch(args) {
-        Ok((text, status)) => {
-            // A pipe that was closed, as by `head`, is no failure.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::from(status)
-        }
+    let said = dispatch(args).and_then(|(text, status)| {
+        output::print(&text)?;
+        Ok(status)
+    });
+    match said {
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
             let hint = if error.is_forbidden() { "; give the command as the user of the daemon" } else { "" };
             eprintln!("subscription_manager: {}{hint}", error.chain());
@@ -79,8 +78,8 @@ fn dispatch(args: Args) -> Result<(String, u8)> {
             let show = async |form| Ok((admin::show(&config, &node, form)?, 0));
             return runtime.block_on(look(shown, show));
         }
-        Command::Series { pattern, json } => {
-            runtime.block_on(admin::series(&config, pattern.as_ref(), form(json)))
+        Command::Series { pattern, told } => {
+            runtime.block_on(admin::series(&config, pattern.as_ref(), form(told.json)))
         }
         Command::History { node, json, since, limit } => {
             admin::history(&config, &admin::Wanted { node, since, limit }, json)
@@ -112,13 +111,17 @@ async fn change(config: &Config, command: Change) -> Result<String> {
             admin::ddl(config, &node, counter, decision).await
         }
         Change::Tidy => admin::tidy(config).await,
-        Change::Pause { node, reason } => admin::pause(config, &node, &reason).await,
-        Change::Resume { node } => admin::resume(config, &node).await,
-        Change::Cancel { node } => admin::cancel(config, &node).await,
-        Change::Remove { node, dry_run } => admin::remove(config, &node, dry_run).await,
-        Change::Subscribe { node, series, from_operator: _, unsubscribe } => {
+        Change::Pause { node, reason, told } => {
+            form(told.json).tell(&admin::pause(config, &node, &reason).await?)
+        }
+        Change::Resume { node, told } => form(told.json).tell(&admin::resume(config, &node).await?),
+        Change::Cancel { node, told } => form(told.json).tell(&admin::cancel(config, &node).await?),
+        Change::Remove { node, dry_run, told } => {
+            form(told.json).tell(&admin::remove(config, &node, dry_run).await?)
+        }
+        Change::Subscribe { node, series, from_operator: _, unsubscribe, told } => {
             let wish = if unsubscribe { admin::Wish::Unsubscribe } else { admin::Wish::Subscribe };
-            admin::ask(config, &node, &series, wish).await
+            form(told.json).tell(&admin::ask(config, &node, &series, wish).await?)
         }
     }
 }

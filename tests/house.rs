@@ -31,6 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("protocol", &["model"]),
     ("paths", &["model", "protocol"]),
     ("command", &[]),
+    ("output", &["error"]),
     ("settings", &["protocol", "error", "disk", "command"]),
     ("config", &["model", "paths", "error", "settings", "command"]),
     ("error", &["model", "protocol", "paths", "logs"]),

@@ -1,21 +1,18 @@
 //! `get_slony_logs`: parse, log, dispatch, exit status.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use subscription_manager::error::{Error, Result};
+use subscription_manager::output;
 use subscription_manager::subscriber::args::IngestArgs;
 use subscription_manager::subscriber::{AboveProgress, SiteConfig, exit_status, get_slony_logs};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match dispatch(&IngestArgs::parse()) {
-        Ok(text) => {
-            // A pipe that was closed, as by `head`, is no failure.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
+    let said = dispatch(&IngestArgs::parse());
+    match said.and_then(|text| output::print(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("get_slony_logs: {}", error.chain());
             ExitCode::from(exit_status(&error))

@@ -1,10 +1,11 @@
 //! `subscribe_series`: parse, log, dispatch, exit status.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use subscription_manager::error::{Error, Result};
+use subscription_manager::output;
 use subscription_manager::subscriber::args::SubscribeArgs;
 use subscription_manager::subscriber::{AboveProgress, exit_status, subscribe};
 use tracing_subscriber::EnvFilter;
@@ -12,12 +13,9 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let args = SubscribeArgs::parse();
     log();
-    match dispatch(&args) {
-        Ok(text) => {
-            // A pipe that was closed, as by `head`, is no failure.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
+    let said = dispatch(&args);
+    match said.and_then(|text| output::print(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("subscribe_series: {}", error.chain());
             ExitCode::from(exit_status(&error))

@@ -65,3 +65,21 @@ fn what_is_watched_comes_again_until_ctrl_c() {
         drop(lines);
     }
 }
+
+#[test]
+fn what_cannot_be_written_is_no_success() {
+    let place = crate::by_hand::three();
+    for (args, status) in [(&["list"][..], 1), (&["history"], 1), (&["status", "--json"], 2)] {
+        let mut command = std::process::Command::new(MANAGER);
+        command.arg("--config").arg(place.at("manager.cfg")).args(args);
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("write to standard output: No space left on device"), "{said}");
+        assert_eq!(output.status.code(), Some(status), "{args:?}");
+    }
+    // The configuration may be named behind the command, too.
+    let mut command = std::process::Command::new(MANAGER);
+    command.arg("list").arg("--config").arg(place.at("manager.cfg"));
+    assert!(command.output().unwrap().status.success());
+}
