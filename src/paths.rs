@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::Node;
+use crate::model::{Node, printable};
 use crate::protocol::{Entry, Kind, Stem, TriggerFile};
 
 /// The places of one installation.
@@ -108,6 +108,11 @@ impl Paths {
         self.work_dir.join("dumps.json")
     }
 
+    /// `work/troubles.json`: what the daemon tries again, while there is anything.
+    pub fn troubles(&self) -> PathBuf {
+        self.work_dir.join("troubles.json")
+    }
+
     /// `work/lag.jsonl`: how far behind every node was, sample by sample.
     pub fn lag(&self) -> PathBuf {
         self.work_dir.join("lag.jsonl")
@@ -199,8 +204,7 @@ impl SitePaths {
 
 /// A path for a message: names from outside may hold what a terminal obeys.
 pub fn shown(path: &Path) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
-    path.to_string_lossy().chars().map(escaped).collect()
+    printable(&path.to_string_lossy())
 }
 
 /// Whether `path` is a name of ours in progress or set aside: such names begin with a dot and mean nothing to others.

@@ -2,46 +2,15 @@
 
 use std::time::Duration;
 
-use super::paint::Paint;
-use super::table;
+use super::{Form, table};
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::model::{age, size};
+use crate::error::Result;
+use crate::model::{age, printable, size};
 use crate::overview::{NodeView, Overview, Severity};
 
 /// The headers of the columns.
 const HEADER: [&str; 11] =
     ["node", "stage", "series", "last log", "age", "acked", "ago", "behind", "lag", "disk", "note"];
-
-/// For whom something is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// For people.
-    Text(Paint),
-    /// For programs.
-    Json,
-    /// For programs that read one line each time.
-    JsonLine,
-}
-
-impl Form {
-    /// A value as JSON; `None`: it is for people.
-    pub(super) fn json(self, value: &impl serde::Serialize) -> Option<Result<String>> {
-        let text = match self {
-            Self::Text(_) => return None,
-            Self::Json => serde_json::to_string_pretty(value),
-            Self::JsonLine => serde_json::to_string(value),
-        };
-        Some(text.map(|text| text + "\n").map_err(|error| Error::Fatal(error.to_string())))
-    }
-
-    pub(super) fn paint(self) -> Paint {
-        match self {
-            Self::Text(paint) => paint,
-            Self::Json | Self::JsonLine => Paint::Plain,
-        }
-    }
-}
 
 /// Prints the list.
 pub fn list(config: &Config, form: Form) -> Result<String> {
@@ -61,9 +30,10 @@ pub fn list(config: &Config, form: Form) -> Result<String> {
         let (row, note) = line.split_at(begin);
         format!("{row}{}\n", paint.grave(severity(at), note))
     });
-    let alarms =
-        overview.alarms.iter().map(|alarm| paint.grave(Severity::Error, &table::escaped(alarm)) + "\n");
-    Ok(nodes.chain(alarms).collect())
+    let alarms = overview.alarms.iter().map(|alarm| paint.grave(Severity::Error, &printable(alarm)) + "\n");
+    let away = (!overview.running)
+        .then(|| paint.grave(Severity::Error, "no daemon runs: no request is served") + "\n");
+    Ok(nodes.chain(alarms).chain(away).collect())
 }
 
 fn row(node: NodeView) -> [String; 11] {

@@ -14,6 +14,7 @@ mod signals;
 mod splitting;
 mod systemd;
 mod tidying;
+mod troubles;
 mod watching;
 
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ use nodes::{Look, Nodes};
 use pulse::Pulse;
 pub use reload::{Reload, SetLogLevel};
 use systemd::Systemd;
+use troubles::Troubles;
 use watching::Watching;
 
 /// The longest that the end of the daemon may take: steps that are under way are finished, dumps are given up.
@@ -88,6 +90,7 @@ pub async fn run(config: Config, reload: Reload, recent: Recent) -> Result<()> {
     recover::sweep(&paths)?;
     // Of an earlier run that was killed.
     disk::remove_fleeting(&paths.dumps())?;
+    let troubles = Troubles::new(paths.troubles())?;
     let (events, received) = unbounded_channel();
     let (hints, hinted) = unbounded_channel();
     let watch = Watch::new(&paths.triggerdir, hints);
@@ -105,7 +108,7 @@ pub async fn run(config: Config, reload: Reload, recent: Recent) -> Result<()> {
         tokio::spawn(http::serve(listen.clone(), watching.clone(), stop.clone()));
     }
     let mut daemon = Daemon {
-        nodes: Nodes::new(service.clone(), events),
+        nodes: Nodes::new(service.clone(), events, troubles.clone()),
         telling: tokio::spawn(dumps::tell(service.clone())),
         watch_task: tokio::spawn(watching.clone().watch(stop.clone())),
         watching,
@@ -117,6 +120,7 @@ pub async fn run(config: Config, reload: Reload, recent: Recent) -> Result<()> {
         ending,
         stop,
         pulse,
+        troubles,
         watch,
         splitter,
         splitting: Splitting::Waiting,
@@ -151,6 +155,8 @@ struct Daemon {
     stop: CancellationToken,
     /// Whether all of it turns.
     pulse: Arc<Pulse>,
+    /// What of it is tried again.
+    troubles: Arc<Troubles>,
     watch: Watch,
     /// What the splitter says of itself.
     splitter: watch::Sender<SplitterSeen>,
@@ -243,11 +249,7 @@ impl Daemon {
             }
             self.clear_rejected();
             if !all_wait && matches!(self.splitting, Splitting::Waiting) {
-                self.splitting = Splitting::Begun(Background::start(
-                    &self.service,
-                    splitting::Told { seen: self.splitter.clone(), pulse: self.pulse.clone() },
-                    None,
-                ));
+                self.splitting = Splitting::Begun(Background::start(&self.service, self.told(), None));
             }
         }
         let wait = self.nodes.look(why, &unsettled);
@@ -256,6 +258,12 @@ impl Daemon {
             self.pulse.looked();
         }
         wait
+    }
+
+    /// Who is told how the splitter stands.
+    fn told(&self) -> splitting::Told {
+        let (seen, pulse) = (self.splitter.clone(), self.pulse.clone());
+        splitting::Told { seen, pulse, troubles: self.troubles.clone() }
     }
 
     /// That is not why anybody else waits.
@@ -314,8 +322,8 @@ impl Daemon {
         self.watching.take_over(self.service.clone());
         self.hooking.reload(&self.service.config);
         self.monitoring = Monitoring::start(&self.service.config, monitor, self.monitoring.take());
+        let told = self.told();
         if let Splitting::Begun(background) = &mut self.splitting {
-            let told = splitting::Told { seen: self.splitter.clone(), pulse: self.pulse.clone() };
             *background = Background::start(&self.service, told, background.take());
         }
         tracing::info!("the configuration is taken over");
@@ -367,6 +375,7 @@ impl Daemon {
         }
         self.telling.abort();
         let _ = disk::remove_fleeting(&self.service.config.paths.dumps());
+        self.troubles.end();
         self.hooking.end(why).await;
     }
 }

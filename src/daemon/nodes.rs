@@ -13,10 +13,11 @@ use tokio_util::task::TaskTracker;
 
 use super::Event;
 use super::arrivals::{Arrivals, Wholeness};
+use super::troubles::Troubles;
 use crate::access::Denial;
 use crate::disk::{self, Identity};
 use crate::error::{Consequence, Error, Result};
-use crate::model::Node;
+use crate::model::{Node, excerpt};
 use crate::paths::shown;
 use crate::protocol::{Kind, TriggerFile, writer};
 use crate::subscription::{Memory, Service, WholeRequest, Worker, is_given_back, reject_unread, set_aside};
@@ -28,6 +29,8 @@ const SET_ASIDE_AT_ONCE: usize = 50;
 pub(super) struct Nodes {
     service: Arc<Service>,
     events: UnboundedSender<Event>,
+    /// For those who look on.
+    troubles: Arc<Troubles>,
     arrivals: Arrivals,
     running: HashMap<Node, Running>,
     resting: HashMap<Node, Resting>,
@@ -74,10 +77,15 @@ struct Lying {
 
 impl Nodes {
     /// None is running.
-    pub(super) fn new(service: Arc<Service>, events: UnboundedSender<Event>) -> Self {
+    pub(super) fn new(
+        service: Arc<Service>,
+        events: UnboundedSender<Event>,
+        troubles: Arc<Troubles>,
+    ) -> Self {
         Self {
             service,
             events,
+            troubles,
             arrivals: Arrivals::default(),
             running: HashMap::new(),
             resting: HashMap::new(),
@@ -138,6 +146,7 @@ impl Nodes {
     pub(super) fn rested(&mut self, node: Node, memory: Memory, result: Result<()>) -> Result<()> {
         let state = self.running.remove(&node).map_or(0, |running| running.state);
         let failed = result.is_err();
+        self.troubles.tell(Some(&node), result.as_ref().err());
         match result {
             Err(error) if error.consequence() == Consequence::Stop => return Err(error),
             Err(error) => tracing::error!(%node, error = error.chain(), "it is tried again"),
@@ -218,7 +227,7 @@ impl Nodes {
                 Some(Err(_)) if may_be_set_aside == 0 => wait = Some(Duration::ZERO),
                 Some(Err(node)) => {
                     may_be_set_aside -= 1;
-                    let shown: String = node.chars().take(80).flat_map(char::escape_debug).collect();
+                    let shown = excerpt(&node);
                     note(&path, set_aside(&paths, &path, |_| true, &format!("`{shown}` is no node name")));
                 }
                 Some(Ok(file)) => {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
+use super::troubles::Troubles;
 use crate::disk::{self, Hint, Watch};
 use crate::error::{Error, Result};
 use crate::ground;
@@ -32,6 +33,8 @@ pub(super) struct Told {
     pub(super) seen: watch::Sender<SplitterSeen>,
     /// Those who ask.
     pub(super) pulse: Arc<Pulse>,
+    /// Those who look on from elsewhere.
+    pub(super) troubles: Arc<Troubles>,
 }
 
 /// Splits until it is cancelled. What goes wrong is logged once and tried again; the daemon serves requests meanwhile.
@@ -42,7 +45,7 @@ pub(super) async fn split(
     told: Told,
     cancel: CancellationToken,
 ) {
-    let Told { seen, pulse } = told;
+    let Told { seen, pulse, troubles } = told;
     let _alive = pulse.begins();
     let (sender, hints) = unbounded_channel();
     // It keeps the sender, so that the channel stays open where watching is not possible.
@@ -50,6 +53,7 @@ pub(super) async fn split(
     let mut task = Splitting {
         service,
         pulse,
+        troubles,
         evidence: Evidence::new(splitter.clone()),
         splitter,
         gate,
@@ -79,6 +83,7 @@ pub(super) async fn split(
 struct Splitting {
     service: Arc<Service>,
     pulse: Arc<Pulse>,
+    troubles: Arc<Troubles>,
     splitter: Splitter,
     evidence: Evidence,
     gate: Committed,
@@ -153,6 +158,7 @@ impl Splitting {
             Err(_) if is_patient => {}
             Err(error) => {
                 self.pulse.turned(Some(&error));
+                self.troubles.tell(None, Some(&error));
                 let chain = error.chain();
                 if self.told.as_ref() != Some(&chain) {
                     tracing::error!(error = chain, "the splitter waits");
@@ -161,6 +167,7 @@ impl Splitting {
             }
             Ok(()) => {
                 self.pulse.turned(None);
+                self.troubles.tell(None, None);
                 if self.told.take().is_some() {
                     tracing::info!("the splitter goes on");
                 }

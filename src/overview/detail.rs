@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::request::{RequestView, waits_for};
+use super::request::{RequestView, Work, waits_for};
 use super::{NodeView, Overview};
 use crate::access::Access;
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::disk;
 use crate::error::Result;
 use crate::ground::{self, Ground};
 use crate::model::{Counter, Dialect, Node};
-use crate::protocol::{Cuts, Kind, Stem};
+use crate::protocol::{Cuts, Kind, Stem, Trouble};
 use crate::subscription::stage::Stage;
 use crate::subscription::{look, obstacle};
 
@@ -57,6 +57,9 @@ impl NodeDetail {
             Stem::ALL.into_iter().find(|stem| disk::exists(&paths.trigger(node, *stem, Kind::Request)));
         let stage = Stage::of(&look(paths, &access, node, &ground, requested));
         let dump = dumps.iter().find(|dump| dump.node == node.as_str());
+        let is_of_it = |trouble: &Trouble| trouble.node.as_deref() == Some(node.as_str());
+        let is_in_trouble = running && super::troubles(config).iter().any(is_of_it);
+        let work = Work { is_running: running, is_in_trouble, dump };
         let series = || ground.list().into_iter().flatten().map(|subscription| &subscription.series);
         Ok(Some(Self {
             node: view,
@@ -73,7 +76,7 @@ impl NodeDetail {
             not_allowed: access.denied(node, series()).into_iter().map(ToString::to_string).collect(),
             waits_for: match (&stage, obstacle(&ground)) {
                 (Stage::CleaningUp(_) | Stage::Refusing(_), Some(why)) => Some(format!("cannot end: {why}")),
-                _ => waits_for(&stage, running, dump, config.request_age, SystemTime::now()),
+                _ => waits_for(&stage, work, config.request_age, SystemTime::now()),
             },
             request: ground.open.as_ref().map(RequestView::of),
         }))

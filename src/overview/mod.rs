@@ -12,7 +12,7 @@ mod servers;
 mod splitter;
 mod status;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::ground;
 use crate::logs::{alarm, hole, holes};
 use crate::model::{ArchiveName, Node, write_time};
-use crate::protocol::{Dump, Dumps, Entry, Hole, Registry, TriggerFile};
+use crate::protocol::{Dump, Dumps, Entry, Hole, Registry, TriggerFile, Trouble, read_troubles};
 
 pub use change::has_changed;
 pub use detail::NodeDetail;
@@ -85,7 +85,16 @@ impl Overview {
         };
         let started = started(config, now);
         let dumps = if started.is_some() { dumps(config, now) } else { Vec::new() };
-        let common = node::Common { config, access, registry: &registry, holes: &holes, dumps: &dumps, now };
+        let troubles = if started.is_some() { troubles(config) } else { Vec::new() };
+        let common = node::Common {
+            config,
+            access,
+            registry: &registry,
+            holes: &holes,
+            dumps: &dumps,
+            troubles: &troubles,
+            now,
+        };
         let (nodes, asking) = nodes(config, &registry)?;
         kept.on(&common);
         kept.only(|node| nodes.contains(node));
@@ -96,7 +105,13 @@ impl Overview {
             Ok(splitter) => (splitter, None),
             Err(error) => (SplitterView::default(), Some(error.chain())),
         };
-        let alarms = alarms.into_iter().chain(unread).chain(blind).chain(splitter.alarm()).collect();
+        let waits = troubles.iter().filter(|trouble| trouble.node.is_none() && trouble.is_long(now));
+        let waits = waits.map(Trouble::describe);
+        let mut alarms: Vec<_> =
+            alarms.into_iter().chain(unread).chain(blind).chain(splitter.alarm()).chain(waits).collect();
+        // What cannot be read keeps more than one of them from being told.
+        let mut said = HashSet::new();
+        alarms.retain(|alarm| said.insert(alarm.clone()));
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             at: write_time(now),
@@ -129,6 +144,12 @@ fn started(config: &Config, now: SystemTime) -> Option<u64> {
 fn dumps(config: &Config, now: SystemTime) -> Vec<Dump> {
     let text = disk::read_optional(&config.paths.dumps()).ok().flatten().unwrap_or_default();
     Dumps::read(&text, now).map(|dumps| dumps.dumps).unwrap_or_default()
+}
+
+/// What the daemon tells that it tries again.
+fn troubles(config: &Config) -> Vec<Trouble> {
+    let text = disk::read_optional(&config.paths.troubles()).ok().flatten();
+    text.map(|text| read_troubles(&text)).unwrap_or_default()
 }
 
 /// All that are registered, have a file in the drop directory, or an open request; and those of the last two kinds.

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::ground::{Acknowledged, Ground};
 use crate::logs::{Standing, hole, standing};
 use crate::model::{Counter, Node, SeriesList, Shelf};
-use crate::protocol::{Dump, Hole, Kind, Registry, Stem, Stopped, Why};
+use crate::protocol::{Dump, Hole, Kind, Registry, Stem, Stopped, Trouble, Why};
 use crate::subscription::stage::Stage;
 use crate::subscription::{look, objection, obstacle};
 
@@ -74,6 +74,7 @@ pub(super) struct Common<'a> {
     pub(super) registry: &'a Arc<Registry>,
     pub(super) holes: &'a [Hole],
     pub(super) dumps: &'a [Dump],
+    pub(super) troubles: &'a [Trouble],
     pub(super) now: SystemTime,
 }
 
@@ -129,6 +130,7 @@ impl NodeView {
             .chain(hole_notes(common.holes, node).map(|note| (Severity::Error, note)))
             .chain(said.faults.into_iter().map(|fault| (Severity::Warning, fault)))
             .chain(dump_notes(common.dumps, node).map(|note| (Severity::Ok, note)))
+            .chain(trouble_notes(common, node))
             .chain(wait_note(config, &stage)?.map(|note| (Severity::Warning, note)))
             .collect();
         Ok(Self {
@@ -195,6 +197,15 @@ fn wait_note(config: &Config, stage: &Stage) -> Result<Option<String>> {
         Stage::Updating(_) => Ok(objection(config)?.map(|objection| format!("its dump waits: {objection}"))),
         _ => Ok(None),
     }
+}
+
+/// What the daemon could not do for it.
+fn trouble_notes(common: &Common<'_>, node: &Node) -> impl Iterator<Item = (Severity, String)> {
+    let of_node = common.troubles.iter().filter(|trouble| trouble.node.as_deref() == Some(node.as_str()));
+    of_node.map(|trouble| {
+        let severity = if trouble.is_long(common.now) { Severity::Error } else { Severity::Warning };
+        (severity, trouble.describe())
+    })
 }
 
 fn dump_notes(dumps: &[Dump], node: &Node) -> impl Iterator<Item = String> {

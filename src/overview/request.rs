@@ -56,14 +56,20 @@ impl RequestView {
     }
 }
 
+/// What the daemon does for a node.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Work<'d> {
+    /// Whether it runs.
+    pub(super) is_running: bool,
+    /// Whether it failed when it tried last.
+    pub(super) is_in_trouble: bool,
+    /// The dump that runs or waits.
+    pub(super) dump: Option<&'d Dump>,
+}
+
 /// What everybody waits for, in words; `None`: nothing is going on. `limit`: `request_days`.
-pub(super) fn waits_for(
-    stage: &Stage,
-    is_running: bool,
-    dump: Option<&Dump>,
-    limit: Duration,
-    now: SystemTime,
-) -> Option<String> {
+pub(super) fn waits_for(stage: &Stage, work: Work<'_>, limit: Duration, now: SystemTime) -> Option<String> {
+    let Work { is_running, is_in_trouble, dump } = work;
     let daemon = |does: &str| {
         if is_running {
             does.to_owned()
@@ -76,6 +82,7 @@ pub(super) fn waits_for(
         Stage::Requested(_) => daemon("a request lies there, and is taken when it is whole"),
         Stage::Updating(_) => match dump {
             Some(dump) => dump.describe(),
+            None if is_in_trouble => "its SQL could not be made, and is tried again".to_owned(),
             None => daemon("its SQL is being made"),
         },
         Stage::Answered(_, since) => {
@@ -105,7 +112,13 @@ mod tests {
     fn what_is_waited_for_is_said_in_words() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let days = |days: u64| Duration::from_secs(days * 86_400);
-        let words = |stage, is_running| waits_for(&stage, is_running, None, days(3), now).unwrap_or_default();
+        let of = |stage, work| waits_for(&stage, work, days(3), now).unwrap_or_default();
+        let words = |stage, is_running| of(stage, Work { is_running, ..Work::default() });
+        let troubled = Work { is_running: true, is_in_trouble: true, dump: None };
+        assert_eq!(
+            of(Stage::Updating(Stem::Document), troubled),
+            "its SQL could not be made, and is tried again"
+        );
         let answered = |ago| Stage::Answered(Stem::Document, now - Duration::from_secs(ago));
         assert_eq!(
             words(answered(7_200), true),

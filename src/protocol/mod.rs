@@ -24,6 +24,7 @@ mod series_list;
 mod stopped;
 mod system;
 mod trigger;
+mod troubles;
 pub mod watched;
 
 pub use access::AccessRules;
@@ -46,6 +47,7 @@ pub use series_list::{read_names, read_subscriptions, write_names, write_subscri
 pub use stopped::{Decision, Decisions, Stopped, Why};
 pub use system::{read_system, write_system};
 pub use trigger::{Kind, Stem, TriggerFile, Writer, sql_file_names, writer};
+pub use troubles::{Trouble, read_troubles, write_troubles};
 pub use watched::Watched;
 
 /// A fault in a text, with its line.
@@ -99,4 +101,12 @@ pub fn key_value(line: &str) -> (&str, &str) {
     let (key, rest) = line.split_at(end);
     let rest = rest.trim_start();
     (key, rest.strip_prefix('=').unwrap_or(rest).trim())
+}
+
+/// A text of somebody's as a value that [`key_value`] reads: on one line, and without what parts a word from its value before it.
+fn one_line(text: &str) -> String {
+    let parts = |c: char| c == '=' || c.is_control() || c.is_whitespace();
+    let blank = |c: char| c.is_control() || c.is_whitespace();
+    let words = text.trim_start_matches(parts).split(blank).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }

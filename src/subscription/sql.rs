@@ -57,6 +57,7 @@ impl Frame<'_> {
             "{}-- subscription of {node} to Slony cluster {cluster}, the state of archive {cut}\n{}{}{}",
             begin(owner),
             offline_objects(cluster, style),
+            self.refusal(),
             self.tracking()
         )
     }

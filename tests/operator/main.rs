@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 use support::{Cluster, Station};
 
 /// The series of each test, in a schema of its own; `local.a` is not replicated.
-const SUBJECTS: [&str; 7] = ["paused", "cancelled", "removed", "taken", "asked", "shown", "large"];
+const SUBJECTS: [&str; 8] = ["paused", "cancelled", "removed", "taken", "asked", "shown", "locked", "large"];
 
 /// The cluster of all that needs one.
 fn cluster() -> &'static Cluster {
