@@ -1,5 +1,9 @@
 //! `subscribe`: the operator asks in the place of a site.
 
+use std::fmt;
+
+use serde::Serialize;
+
 use crate::access::Access;
 use crate::config::Config;
 use crate::db::{self, Database, Replication};
@@ -19,8 +23,22 @@ pub enum Wish {
     Unsubscribe,
 }
 
+/// A request that lies in the drop directory.
+#[derive(Debug, Serialize)]
+pub struct Asked {
+    node: String,
+    changed: bool,
+    request: String,
+    /// The answer that the site waits for, and where it says how it went.
+    answer: String,
+    word: String,
+    running: bool,
+    #[serde(skip)]
+    wish: Wish,
+}
+
 /// Drops a request for the node. What the manager would refuse is refused at once, and nothing is dropped.
-pub async fn ask(config: &Config, node: &Node, series: &[Series], wish: Wish) -> Result<String> {
+pub async fn ask(config: &Config, node: &Node, series: &[Series], wish: Wish) -> Result<Asked> {
     let verb = match wish {
         Wish::Subscribe => "subscribe",
         Wish::Unsubscribe => "unsubscribe",
@@ -41,7 +59,16 @@ pub async fn ask(config: &Config, node: &Node, series: &[Series], wish: Wish) ->
     let what = format!("asks for {node}: {verb} {}", listed(series));
     super::audit::once(config, Some(node), Event::Subscribe, &what)()?;
     disk::write(&config.paths.triggerdir.join(file.to_string()), text.as_bytes())?;
-    next(config, node, wish, &file)
+    let of = |kind| TriggerFile { kind, ..file.clone() }.to_string();
+    Ok(Asked {
+        node: node.to_string(),
+        changed: true,
+        request: file.to_string(),
+        answer: of(Kind::SqlDone),
+        word: of(Kind::SqlApplied),
+        running: disk::Lock::holder(&config.paths.instance_lock())?.is_some(),
+        wish,
+    })
 }
 
 /// What the files say against it.
@@ -101,23 +128,27 @@ async fn check_series(config: &Config, session: &db::Session, series: &[Series])
 }
 
 /// What follows, for the one who has to tell the site.
-fn next(config: &Config, node: &Node, wish: Wish, file: &TriggerFile) -> Result<String> {
-    let of = |kind| TriggerFile { kind, ..file.clone() };
-    let runs = match disk::Lock::holder(&config.paths.instance_lock())? {
-        Some(_) => "",
-        None => "the manager does not run: start it, and it takes the request\n",
-    };
-    let tables = match wish {
-        Wish::Subscribe => "",
-        // Until the request has ended, logs after the cut still hold rows of them.
-        Wish::Unsubscribe => {
-            "; it drops the tables only after the end, when it has applied its logs past the cut that was named"
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, request, answer, word, .. } = self;
+        writeln!(
+            f,
+            "`{request}` lies in the drop directory; `subscription_manager show {node}` tells how far it is"
+        )?;
+        if !self.running {
+            writeln!(f, "the manager does not run: start it, and it takes the request")?;
         }
-    };
-    Ok(format!(
-        "`{file}` lies in the drop directory; `subscription_manager show {node}` tells how far it is\n{runs}\
-         the site waits for `{}`, applies the files that it names, and drops `{}` with a line `success true` or `success false`{tables}\n",
-        of(Kind::SqlDone),
-        of(Kind::SqlApplied)
-    ))
+        write!(
+            f,
+            "the site waits for `{answer}`, applies the files that it names, and drops `{word}` with a line `success true` or `success false`"
+        )?;
+        // Until the request has ended, logs after the cut still hold rows of them.
+        if self.wish == Wish::Unsubscribe {
+            write!(
+                f,
+                "; it drops the tables only after the end, when it has applied its logs past the cut that was named"
+            )?;
+        }
+        writeln!(f)
+    }
 }

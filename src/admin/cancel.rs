@@ -1,7 +1,10 @@
 //! `cancel`: an open request is rolled back. The one who works on the node does it: the daemon, or, where none runs, this
 //! process in its place.
 
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
 
 use crate::access::Access;
 use crate::config::Config;
@@ -18,28 +21,53 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long the daemon may take for it, beside two looks: a disk in trouble, a database that gives no cut.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What became of a node's open request.
+#[derive(Debug, Serialize)]
+pub struct Cancelled {
+    node: String,
+    changed: bool,
+    /// How it ended; `None` if none was open.
+    ended: Option<Ended>,
+    /// Files that tell its site.
+    told: Vec<String>,
+    /// A request that nobody has taken yet.
+    waiting: Option<String>,
+}
+
+/// How a request ended.
+#[derive(Debug, Serialize)]
+pub(super) struct Ended {
+    /// As in the audit trail; `None` if another one has ended it, and nothing is told.
+    event: Option<Event>,
+    reason: Option<String>,
+}
+
 /// Rolls the node's open request back, and says how it ended. Where none is open, what an earlier command has left is ended.
-pub async fn cancel(config: &Config, node: &Node) -> Result<String> {
+pub async fn cancel(config: &Config, node: &Node) -> Result<Cancelled> {
     ground::put_on_disk(&config.paths)?;
     let Some(open) = open_request(config, node)? else {
         if !disk::exists(&config.paths.cancel(node)) {
             super::known::registered(config, node)?;
         }
         obeyed(config, node).await?;
-        let file = |stem| TriggerFile { node: node.clone(), stem, kind: Kind::Request };
-        let lies = |file: &TriggerFile| disk::exists(&config.paths.triggerdir.join(file.to_string()));
-        let waits = Stem::ALL.map(file).into_iter().find(lies);
-        let waits =
-            waits.map(|file| format!(", but `{file}` is not taken yet: remove it")).unwrap_or_default();
-        return Ok(format!("{node} has no open request: there is nothing to cancel{waits}\n"));
+        let waiting = there(config, node, Stem::ALL.map(|stem| (stem, Kind::Request))).into_iter().next();
+        return Ok(Cancelled {
+            node: node.to_string(),
+            changed: false,
+            ended: None,
+            told: Vec::new(),
+            waiting,
+        });
     };
     let ended = end(config, node, &open).await?;
-    let file = |kind| TriggerFile { node: node.clone(), stem: open.stem, kind };
-    let told = [Kind::Done, Kind::SqlDone].map(file).into_iter().map(|file| file.to_string());
-    let told = told.filter(|name| disk::exists(&config.paths.triggerdir.join(name))).collect::<Vec<_>>();
-    let told =
-        if told.is_empty() { String::new() } else { format!("; `{}` tells its site", told.join("` and `")) };
-    Ok(format!("{ended}{told}\n"))
+    let told = there(config, node, [Kind::Done, Kind::SqlDone].map(|kind| (open.stem, kind)));
+    Ok(Cancelled { node: node.to_string(), changed: true, ended: Some(ended), told, waiting: None })
+}
+
+/// Those of a node's files that lie in the drop directory.
+fn there<const N: usize>(config: &Config, node: &Node, files: [(Stem, Kind); N]) -> Vec<String> {
+    let names = files.map(|(stem, kind)| TriggerFile { node: node.clone(), stem, kind }.to_string());
+    names.into_iter().filter(|name| disk::exists(&config.paths.triggerdir.join(name))).collect()
 }
 
 /// The node's open request, whatever else of the node can be read.
@@ -50,19 +78,13 @@ pub(super) fn open_request(config: &Config, node: &Node) -> Result<Option<OpenRe
 }
 
 /// Ends a request, and says how it ended: its site may have been quicker.
-pub(super) async fn end(config: &Config, node: &Node, open: &OpenRequest) -> Result<String> {
+pub(super) async fn end(config: &Config, node: &Node, open: &OpenRequest) -> Result<Ended> {
     let begun = write_time(SystemTime::now());
     super::audit::once(config, Some(node), Event::Cancel, "the open request is cancelled")()?;
     disk::write(&config.paths.cancel(node), &Cancel::of(open).write())?;
     obeyed(config, node).await?;
-    let how = super::history::end_since(config, node, &begun)?;
-    Ok(how.map_or_else(
-        || format!("the request of {node} is no longer open"),
-        |entry| {
-            let reason = entry.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("the request of {node} has ended: {}{reason}", entry.event.word())
-        },
-    ))
+    let entry = super::history::end_since(config, node, &begun)?;
+    Ok(Ended { event: entry.as_ref().map(|entry| entry.event), reason: entry.and_then(|entry| entry.reason) })
 }
 
 /// Waits until the operator's word is obeyed, or obeys it.
@@ -96,4 +118,30 @@ async fn alone(config: &Config, node: &Node) -> Result<()> {
         return Err(Error::Stopped(format!("the request of {node} could not be rolled back: see above")));
     }
     Ok(())
+}
+
+impl Ended {
+    /// In words, of this node.
+    pub(super) fn describe(&self, node: &str) -> String {
+        let Some(event) = self.event else { return format!("the request of {node} is no longer open") };
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("the request of {node} has ended: {}{reason}", event.word())
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let node = &self.node;
+        match &self.ended {
+            Some(ended) => write!(f, "{}", ended.describe(node))?,
+            None => write!(f, "{node} has no open request: there is nothing to cancel")?,
+        }
+        if let Some(name) = &self.waiting {
+            write!(f, ", but `{name}` is not taken yet: remove it")?;
+        }
+        if !self.told.is_empty() {
+            write!(f, "; `{}` tells its site", self.told.join("` and `"))?;
+        }
+        writeln!(f)
+    }
 }

@@ -3,8 +3,12 @@
 //! The registry's line goes last of what it names, so that whoever does it again after a kill finds all of that.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
+use super::cancel::{Ended, end, open_request};
 use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
@@ -35,33 +39,54 @@ struct Belongings {
     kept: Vec<String>,
 }
 
+/// What was removed of a node, or would be.
+#[derive(Debug, Serialize)]
+pub struct Removal {
+    node: String,
+    dry_run: bool,
+    changed: bool,
+    /// How its open request ended; with `dry_run`, nothing of it.
+    ended: Option<Ended>,
+    /// Whether it has an open request, with `dry_run`.
+    open: bool,
+    set_aside: Vec<String>,
+    removed: Vec<String>,
+    kept: Vec<String>,
+}
+
 /// Removes the node. With `dry` it only says what it would do.
-pub async fn remove(config: &Config, node: &Node, dry: bool) -> Result<String> {
-    let open = super::cancel::open_request(config, node)?;
-    let mut text = String::new();
-    match open {
-        Some(_) if dry => text += "its open request would be rolled back\n",
-        Some(open) => text += &(super::cancel::end(config, node, &open).await? + "\n"),
-        None => {}
-    }
+pub async fn remove(config: &Config, node: &Node, dry: bool) -> Result<Removal> {
+    let open = open_request(config, node)?;
+    let ended = match &open {
+        Some(open) if !dry => Some(end(config, node, open).await?),
+        _ => None,
+    };
     let _hold = Lock::wait(&config.paths.hold()).await?;
     if !dry {
         ground::put_on_disk(&config.paths)?;
-        if super::cancel::open_request(config, node)?.is_some() {
+        if open_request(config, node)?.is_some() {
             return Err(Error::Fatal(format!(
                 "{node} has asked anew meanwhile: stop its site, and remove it then"
             )));
         }
     }
     let there = observe(config, node)?;
-    if there.is_empty() {
-        return Ok(text + &format!("nothing of {node} is here\n"));
-    }
-    if !dry {
+    let changed = !there.is_empty();
+    if changed && !dry {
         super::audit::once(config, Some(node), Event::Remove, "the node is removed")()?;
         there.act(config)?;
     }
-    Ok(text + &there.describe(dry))
+    let text = |path: &PathBuf| shown(path);
+    Ok(Removal {
+        node: node.to_string(),
+        dry_run: dry,
+        changed: changed || ended.is_some(),
+        ended,
+        open: dry && open.is_some(),
+        set_aside: there.requests.iter().map(text).collect(),
+        removed: there.removed(),
+        kept: if changed { there.kept } else { Vec::new() },
+    })
 }
 
 fn observe(config: &Config, node: &Node) -> Result<Belongings> {
@@ -194,24 +219,34 @@ impl Belongings {
         disk::act(&steps(&self.last))
     }
 
-    fn describe(&self, dry: bool) -> String {
-        let would = if dry { "would be " } else { "" };
-        let mut lines = Vec::new();
-        lines.extend(self.requests.iter().map(|path| format!("{would}set aside: {}", shown(path))));
-        lines.extend(self.first.iter().map(|(_, what)| format!("{would}removed: {what}")));
-        if !self.logs.is_empty() {
-            lines.push(format!(
-                "{would}removed: {} logs of ours in {}",
-                self.logs.len(),
-                shown(&self.site.directory)
-            ));
+    /// What goes, in the order in which it goes.
+    fn removed(&self) -> Vec<String> {
+        let logs = match self.logs.len() {
+            0 => None,
+            count => Some(format!("{count} logs of ours in {}", shown(&self.site.directory))),
+        };
+        let line = self.is_registered.then(|| "the line in the registry".to_owned());
+        let said = |steps: &[(Step, String)]| steps.iter().map(|(_, what)| what.clone()).collect::<Vec<_>>();
+        said(&self.first).into_iter().chain(logs).chain(line).chain(said(&self.last)).collect()
+    }
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, ended, .. } = self;
+        if self.open {
+            writeln!(f, "its open request would be rolled back")?;
         }
-        if self.is_registered {
-            lines.push(format!("{would}removed: the line in the registry"));
+        if let Some(ended) = ended {
+            writeln!(f, "{}", ended.describe(node))?;
         }
-        lines.extend(self.last.iter().map(|(_, what)| format!("{would}removed: {what}")));
-        lines.extend(self.kept.iter().map(|what| format!("kept: {what}")));
-        lines.into_iter().map(|line| line + "\n").collect()
+        if self.set_aside.is_empty() && self.removed.is_empty() {
+            return writeln!(f, "nothing of {node} is here");
+        }
+        let would = if self.dry_run { "would be " } else { "" };
+        self.set_aside.iter().try_for_each(|path| writeln!(f, "{would}set aside: {path}"))?;
+        self.removed.iter().try_for_each(|what| writeln!(f, "{would}removed: {what}"))?;
+        self.kept.iter().try_for_each(|what| writeln!(f, "kept: {what}"))
     }
 }
 

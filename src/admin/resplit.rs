@@ -64,6 +64,8 @@ pub async fn resplit(config: &Config, node: &Node, range: (Counter, Counter), dr
 pub(super) async fn slony_node(config: &Config, splitter: &Splitter) -> Result<SlonyNode> {
     match only_node(config, splitter.archive_dir()) {
         Ok(node) => Ok(node),
-        Err(_) => Committed::new(Database::new(&config.database, &config.cluster)).slony_node().await,
+        Err(_) => {
+            Committed::new(Database::new(&config.database, &config.cluster), &config.paths).slony_node().await
+        }
     }
 }

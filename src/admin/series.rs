@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::list::Form;
+use super::Form;
 use super::table;
 use crate::config::Config;
 use crate::db::{self, Database, ReplicatedSeries};

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::list::Form;
+use super::Form;
 use super::paint::Paint;
-use super::table::escaped;
 use crate::config::Config;
 use crate::db::{self, Database, Health};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::model::age;
+use crate::model::{age, numbered, printable};
 use crate::overview::{NodeView, Overview, Severity};
 use crate::protocol::Dump;
 
@@ -55,7 +54,8 @@ pub async fn status(config: &Config, form: Form) -> Result<(String, u8)> {
     for node in &overview.nodes {
         *stages.entry(node.stage).or_default() += 1;
     }
-    let is_well = overview.running && database.reachable && database.slon != Some(false);
+    let is_well =
+        overview.running && database.reachable && database.slon != Some(false) && database.sets != Some(0);
     let severity = if is_well { overview.severity() } else { Severity::Error };
     let behind = overview.nodes.iter().filter(|node| node.behind.is_some_and(|behind| behind > 0)).count();
     let status = Status { severity, database, stages, behind, errors: errors(config)?, overview };
@@ -103,7 +103,7 @@ fn errors(config: &Config) -> Result<Vec<String>> {
 
 impl Status {
     fn describe(&self, config: &Config, paint: Paint) -> String {
-        let error = |text: String| paint.grave(Severity::Error, &escaped(&text));
+        let error = |text: String| paint.grave(Severity::Error, &printable(&text));
         let mut text = String::new();
         let mut line = |what: &str, said: String| text += &format!("{what:<10}{said}\n");
         line(
@@ -124,11 +124,11 @@ impl Status {
         }
         let is_grave = |node: &&NodeView| node.severity > Severity::Ok;
         for node in self.overview.nodes.iter().filter(is_grave) {
-            let said = escaped(&format!("{}: {}", node.node, node.notes.join("; ")));
+            let said = printable(&format!("{}: {}", node.node, node.notes.join("; ")));
             line("node", paint.grave(node.severity, &said));
         }
         for said in &self.errors {
-            line("log", escaped(said));
+            line("log", printable(said));
         }
         line(
             "verdict",
@@ -151,8 +151,10 @@ impl Status {
         }
         let node = slony_node.map(|node| node.to_string()).unwrap_or_default();
         let sets = sets.unwrap_or_default();
-        let said = format!("{place} answers: Slony node {node}, receives {sets} sets");
-        if *slon == Some(false) {
+        let said = format!("{place} answers: Slony node {node}, receives {}", numbered(sets, "set"));
+        if sets == 0 {
+            Err(format!("{said}: no row comes into an archive"))
+        } else if *slon == Some(false) {
             Err(format!("{said}; but no slon is connected: start it"))
         } else {
             Ok(said)

@@ -1,9 +1,12 @@
 //! Commands beside the daemon, and in its place where it does not run, with real sites.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use crate::documented::assert_fields;
 use crate::feed::Feed;
+use crate::support::slony::ARCHIVER;
 use crate::support::{Site, Station};
 use crate::{cluster, events, json, refused, run};
 
@@ -95,8 +98,10 @@ fn a_dump_that_is_under_way_is_given_up_when_its_request_is_cancelled() {
         if !runs {
             station.kill();
         }
-        let text = run(&station, &["cancel", "nso"]);
-        assert!(text.starts_with("the request of nso has ended: refused: the operator"), "{text}");
+        let told = json(&station, &["cancel", "nso"]);
+        assert_fields(&told, &["cancel", "deed"]);
+        assert_fields(&told["ended"], &["ended"]);
+        assert_eq!((&told["ended"]["event"], &told["told"]), (&"refused".into(), &[SQLDONE][..].into()));
         assert_eq!(station.await_file(SQLDONE), failure);
         assert!(!station.has("site_logs/nso.new") && !station.has("etc/nso.new.cut"));
         std::fs::remove_file(station.at(&format!("triggers/{SQLDONE}"))).unwrap();
@@ -179,8 +184,9 @@ fn an_operator_asks_for_a_site() {
     let said = refused(&station, &["subscribe", "nso", "asked.a", "asked.aa", "local.a", "--from-operator"]);
     assert!(said.contains("there is no table: asked.aa; not replicated: local.a; "), "{said}");
     assert!(!station.has("triggers/nso.subscription_series.tgr"));
-    let text = run(&station, &["subscribe", "nso", "asked.a", "asked.b", "--from-operator"]);
-    assert!(text.starts_with("`nso.subscription_series.tgr` lies in the drop directory"), "{text}");
+    let asked = json(&station, &["subscribe", "nso", "asked.a", "asked.b", "--from-operator"]);
+    assert_fields(&asked, &["subscribe", "deed"]);
+    assert_eq!(asked["request"], "nso.subscription_series.tgr");
     let site = Site::new(cluster(), "nso");
     site.await_sql(&station);
     assert!(
@@ -205,7 +211,8 @@ fn an_operator_asks_for_a_site() {
     site.assert_equal(&station, &["asked.a", "asked.b"]);
     let said = refused(&station, &["subscribe", "nso", "asked.a", "--from-operator"]);
     assert!(said.contains("nso has all of them already"), "{said}");
-    run(&station, &["subscribe", "nso", "asked.b", "--from-operator", "--unsubscribe"]);
+    let text = run(&station, &["subscribe", "nso", "asked.b", "--from-operator", "--unsubscribe"]);
+    assert!(text.starts_with("`nso.subscription_series.tgr` lies in the drop directory"), "{text}");
     site.await_sql(&station);
     site.answer(&station, true);
     site.assert_equal(&station, &["asked.a"]);
@@ -238,7 +245,7 @@ fn series_and_status_tell_what_there_is() {
     assert_eq!(output.status.code(), Some(0), "{text}");
     for part in [
         "manager   runs for ",
-        " answers: Slony node 2, receives 1 sets\n",
+        " answers: Slony node 2, receives 1 set\n",
         " is split, ",
         "nodes     1: 1 idle; ",
         "verdict   all is well\n",
@@ -285,4 +292,30 @@ fn a_splitter_that_stands_still_is_an_alarm_wherever_somebody_looks() {
     feed.until(&station, next);
     let (code, text) = status();
     assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
+fn what_cannot_be_done_for_a_node_is_said_wherever_somebody_looks() {
+    let station = Station::started(cluster(), "rescan=1");
+    let site = Site::new(cluster(), "nso");
+    let mut locked = cluster().server().psql(ARCHIVER, "postgres").stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = locked.stdin.take().unwrap();
+    writeln!(input, "begin; lock table locked.b in access exclusive mode;").unwrap();
+    let is_locked = "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and relation = 'locked.b'::regclass";
+    station.wait_for("the lock", || (cluster().server().query(ARCHIVER, is_locked) == "1").then_some(()));
+    site.ask(&station, "locked.b subscribe");
+    let said = "what it asks for cannot be done since ";
+    station.wait_for("a note", || run(&station, &["list"]).contains(said).then_some(()));
+    let detail = json(&station, &["show", "nso"]);
+    assert!(detail["notes"].to_string().contains("cannot be done since"), "{detail}");
+    assert_eq!(detail["severity"], "warning");
+    drop(input);
+    locked.wait().unwrap();
+    site.await_sql(&station);
+    site.apply_sql(&station);
+    site.answer(&station, true);
+    station.wait_for("the end of it", || (!station.has("work/troubles.json")).then_some(()));
+    assert!(!run(&station, &["list"]).contains(said));
+    station.kill();
+    assert!(run(&station, &["list"]).ends_with("\nno daemon runs: no request is served\n"));
 }

@@ -49,6 +49,7 @@ node  stage  series  last log      age  acked      ago  behind      lag     disk
 kis   idle        1         4  1 h 1 min      -        -       -        -  3.9 KiB  paused before 5: new disks; `subscription_manager resume kis` lets it go on
 mps   idle        1         4  1 h 1 min      9  1 d 1 h       -        -  3.9 KiB  acknowledges 9, but its newest log is 4
 nso   idle        2         4  1 h 1 min      3  2 h 1 min       1  1 h 1 min  3.9 KiB
+no daemon runs: no request is served
 ";
     // Where the columns stand is comfy-table's; what is in them, and that no line is broken, is ours.
     let words = |text: &str| -> Vec<String> {
@@ -347,4 +348,32 @@ fn remove_keeps_what_is_not_ours() {
     assert!(text.contains("kept: /site_logs: it is configured for more than this node\n"), "{text}");
     let changed = differing(&before, &place.tree());
     assert_eq!(changed, ["etc/kis.lst", "etc/slon_parser.cfg", "work/audit.jsonl"]);
+}
+
+#[test]
+fn commands_that_change_something_tell_it_to_programs() {
+    let place = three();
+    let of = |args: &[&str]| -> serde_json::Value {
+        let object = serde_json::from_str(&printed(&place, &[args, &["--json"]].concat())).unwrap();
+        assert_fields(&object, &[args[0], "deed"]);
+        object
+    };
+    let told = |args: &[&str], field: &str| {
+        let object = of(args);
+        (object["changed"].as_bool().unwrap(), object[field].clone())
+    };
+    assert_eq!(told(&["pause", "nso", "--reason", "new disks"], "before"), (true, 5.into()));
+    assert_eq!(told(&["pause", "nso"], "reason"), (false, "new disks".into()));
+    assert_eq!(told(&["resume", "nso"], "from"), (true, 5.into()));
+    assert_eq!(told(&["resume", "nso"], "from"), (false, serde_json::Value::Null));
+    place.write("triggers/nso.subscribe_series.tgr", "");
+    assert_eq!(told(&["cancel", "nso"], "waiting"), (false, "nso.subscribe_series.tgr".into()));
+    let gone = ["/site_logs/mps: 5 files, logs of 3.9 KiB", "/etc/mps.lst", "the line in the registry"];
+    let dry = of(&["remove", "mps", "--dry-run"]);
+    assert_eq!(
+        (&dry["dry_run"], &dry["changed"], &dry["removed"]),
+        (&true.into(), &true.into(), &gone[..].into())
+    );
+    assert_eq!(told(&["remove", "mps"], "removed"), (true, gone[..].into()));
+    assert_eq!(told(&["remove", "mps"], "removed"), (false, serde_json::json!([])));
 }

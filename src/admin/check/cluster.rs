@@ -10,7 +10,7 @@ use super::observe::Facts;
 use crate::config::Config;
 use crate::db::{self, Database, Health, Standing};
 use crate::error::Result;
-use crate::ground::Ground;
+use crate::ground::{self, Ground};
 use crate::model::{Counter, Dialect, Sequence, Series, SeriesList, SlonyNode};
 
 /// What the database says.
@@ -162,7 +162,8 @@ fn time(facts: &Facts, committed: Counter, found: &mut Findings) {
 fn subscribed(facts: &Facts, cluster: &Cluster, found: &mut Findings) {
     for (series, standing) in &cluster.series {
         let nodes = || subscribers(facts, series);
-        let remedy = "tell the sites: they keep what they have and get nothing more; they unsubscribe it, or it comes back";
+        let remedy = "tell the sites: they keep what they have and get nothing more; they unsubscribe it, or, when it has come back, \
+                      subscribe it anew";
         match standing {
             Standing::Replicated => {}
             Standing::Gone => {

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::disk::{self, Lock};
 use crate::error::{Error, Result};
 use crate::ground;
+use crate::model::printable;
 use crate::protocol::Event;
 use finding::{Finding, Findings, Severity};
 use observe::{Facts, observe};
@@ -106,8 +107,12 @@ impl Report {
         }
         let mut text: String = self.fixed.iter().map(|what| format!("{}: {what}\n", self.mending)).collect();
         for Finding { severity, code, subject, text: what, hint } in &self.findings {
-            text += &escaped(&format!("{}: {subject}: {what} [{code}]", severity.word()));
-            text += &escaped(&format!("    {hint}"));
+            // Faults of a file come one on a line.
+            let (first, rest) = what.split_once('\n').unwrap_or((what, ""));
+            let said =
+                format!("{}: {subject}: {} [{code}]", severity.word(), first.trim_end_matches([' ', ':']));
+            let lines = [said.as_str()].into_iter().chain(rest.lines()).chain([hint.as_str()]);
+            text += &(lines.map(printable).collect::<Vec<_>>().join("\n    ") + "\n");
         }
         if self.status() == 0 {
             text += "nothing is wrong\n";
@@ -119,10 +124,4 @@ impl Report {
     pub fn status(&self) -> u8 {
         u8::from(self.findings.iter().any(|finding| finding.severity != Severity::Note))
     }
-}
-
-/// A line; what a terminal would obey is shown.
-fn escaped(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
-    text.chars().map(shown).collect::<String>() + "\n"
 }

@@ -65,7 +65,7 @@ pub(super) fn decide(config: &Config, facts: &Facts, found: &mut Findings) {
         }
     }
     if facts.daemon.is_none() {
-        found.note(
+        found.warning(
             "daemon-away",
             &config.paths.instance_lock().display(),
             "no daemon runs: no request is served".into(),

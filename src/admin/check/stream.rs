@@ -192,7 +192,7 @@ fn archived(facts: &Facts, archives: &Archives, found: &mut Findings) {
             "archive-changed",
             name,
             "it has changed since it was split: the sites have its old content".into(),
-            "compare with `resplit NODE --from N --to N --dry-run`, and find out who wrote it",
+            "compare with `subscription_manager resplit NODE --from N --to N --dry-run`, and find out who wrote it",
         );
     }
     let gaps =
