@@ -1,6 +1,6 @@
 //! A man page: the command line as clap knows it, every subcommand in full, then what only words can say.
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 use clap_mangen::Man;
 use roff::{Inline, Roff, bold, roman};
 
@@ -55,7 +55,10 @@ fn commands(command: &Command, page: &mut Roff) {
         if let Some(about) = subcommand.get_long_about().or_else(|| subcommand.get_about()) {
             page.text(inlines(&about.to_string()));
         }
-        for arg in subcommand.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_id() != "help") {
+        for arg in subcommand
+            .get_arguments()
+            .filter(|arg| !arg.is_hide_set() && !arg.is_global_set() && arg.get_id() != "help")
+        {
             page.control("TP", []);
             page.text([bold(usage(arg))]);
             let help = arg.get_long_help().or_else(|| arg.get_help());
@@ -64,10 +67,20 @@ fn commands(command: &Command, page: &mut Roff) {
     }
 }
 
-/// An argument as it is typed: `--since WHEN`, `NODE`.
+/// An argument as it is typed: `--since WHEN`, `--watch [SECONDS]`, `[NODE]`, `SERIES...`.
 fn usage(arg: &Arg) -> String {
     let values: Vec<_> = arg.get_value_names().into_iter().flatten().map(ToString::to_string).collect();
-    let value = if arg.get_action().takes_values() { values.join(" ") } else { String::new() };
+    let mut value = if arg.get_action().takes_values() { values.join(" ") } else { String::new() };
+    let may_be_left_out = match arg.get_long() {
+        Some(_) => arg.get_num_args().is_some_and(|count| count.min_values() == 0),
+        None => !arg.is_required_set(),
+    };
+    if may_be_left_out && !value.is_empty() {
+        value = format!("[{value}]");
+    }
+    if arg.get_long().is_none() && matches!(arg.get_action(), ArgAction::Append) {
+        value += "...";
+    }
     match arg.get_long() {
         Some(long) => format!("--{long} {value}").trim_end().to_owned(),
         None => value,
