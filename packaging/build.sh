@@ -118,5 +118,6 @@ program subscribe_series
 program get_slony_logs
 put 644 etc/site.cfg usr/share/doc/subscription-manager-site/examples/site.cfg
 put 644 etc/get_slony_logs@.service usr/lib/systemd/system/get_slony_logs@.service
+put 644 etc/get_slony_logs.tmpfiles usr/lib/tmpfiles.d/subscription-manager-site.conf
 documents subscription-manager-site docs/{remote-site,configuration}.md
 finish subscription-manager-site

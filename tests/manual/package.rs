@@ -108,6 +108,12 @@ fn the_directories_are_there(machine: &Machine) {
         ]
     );
     assert!(machine.run("id -nG slony").contains("slony-sites"));
+    // The home of the account, before any service has run, and the place of the sites' configurations.
+    let own = machine.run("stat -c '%n %U %G %a' /var/lib/subscription_manager /etc/subscription_manager");
+    assert_eq!(
+        own.lines().collect::<Vec<_>>(),
+        ["/var/lib/subscription_manager slony slony 755", "/etc/subscription_manager root root 755"]
+    );
 }
 
 /// A subscription from the request to its logs.
