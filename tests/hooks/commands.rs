@@ -3,11 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Site, Station, programs};
+use crate::support::{Hang, Site, Station};
 use crate::{change, cluster, hear, hooked, said, send, station, without_time, words};
 
 /// Waits until the process whose number a command has left there is gone.
@@ -135,34 +134,20 @@ fn the_end_is_told_although_a_directory_does_not_answer() {
     let status = station.at("status.json");
     let settings = format!("archive_dir=\nrescan=1\nsite_log_days=0\nstatus_file={}\n", status.display());
     station.configure(&(settings + &hooks));
-    station.start_unready();
+    let hang = Hang::new(&directory);
+    station.start_with(&hang.environment());
     station.wait_for("a look", || status.exists().then_some(()));
-    // A file system of the net whose server is gone: whoever lists the directory waits, for longer than this test.
-    let mut tracer = Command::new(programs::find("strace"))
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=getdents64"])
-        .args(["-e", "inject=getdents64:delay_enter=3600000000", "-p", &station.process().to_string(), "-P"])
-        .arg(&directory)
-        .spawn()
-        .expect("run strace");
-    let process = Path::new("/proc").join(station.process().to_string());
-    let is_traced = || {
-        let status = fs::read_to_string(process.join("status")).expect("the daemon runs");
-        status.lines().any(|line| line == format!("TracerPid:\t{}", tracer.id()))
-    };
-    station.wait_for("strace", || is_traced().then_some(()));
+    // What the start lists is another test's: the loop has looked when it has set this aside.
+    fs::write(station.at("triggers/no node.subscription_series.tgr"), "").expect("write a file");
+    let is_set_aside = || station.has("triggers/rejected/no node.subscription_series.tgr");
+    station.wait_for("the loop", || is_set_aside().then_some(()));
+    hang.begin();
     // Who looks again lists what has changed, and comes to no end.
     fs::write(directory.join(".change"), "").expect("change the directory");
-    let is_listed = || {
-        let open = fs::read_dir(process.join("fd")).expect("the daemon runs").flatten();
-        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|path| path == directory)
-    };
-    station.wait_for("the directory to be listed", || is_listed().then_some(()));
+    station.wait_for("the directory to be listed", || hang.is_listed().then_some(()));
     assert_eq!(words(&hear(&station, 1)), [("started", "-")]);
     send(&station, "TERM");
     assert_eq!(words(&hear(&station, 2))[1], ("stopped", "-"));
     said(&station, "something does not end; it is left to the next start", 1);
-    // The thread that waits is let go: strace does not stand the end of one that it delays.
-    tracer.kill().expect("end strace");
-    tracer.wait().expect("wait for strace");
     station.wait_for("the end", || station.has_ended().then_some(()));
 }

@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod compare;
+pub mod hang;
 pub mod home;
 pub mod log_row;
 pub mod pen;
@@ -27,6 +28,7 @@ pub mod writer;
 
 pub use clock::Clock;
 pub use compare::Comparison;
+pub use hang::Hang;
 pub use postgres::Server;
 pub use site::Site;
 pub use slony::Cluster;
