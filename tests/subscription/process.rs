@@ -69,7 +69,15 @@ fn a_stranger_who_locks_the_drop_directory_keeps_no_daemon_from_starting() {
     let stranger = stranger.arg(station.at("triggers")).args(["sleep", "infinity"]).process_group(0);
     let mut stranger = stranger.spawn().expect("run flock");
     let directory = fs::File::open(station.at("triggers")).expect("open the drop directory");
-    station.wait_for("the lock", || directory.try_lock_shared().is_err().then_some(()));
+    // What is taken here would keep the stranger from it.
+    let is_locked = || {
+        let is_free = directory.try_lock_shared().is_ok();
+        if is_free {
+            directory.unlock().expect("unlock");
+        }
+        !is_free
+    };
+    station.wait_for("the lock", || is_locked().then_some(()));
     let is_other = fs::metadata(format!("/proc/{}", stranger.id())).expect("it runs").uid() != current_user();
     if is_other {
         station.start();

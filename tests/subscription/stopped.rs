@@ -72,11 +72,11 @@ fn a_known_site_that_stopped_for_its_new_list_goes_on_when_the_request_is_rolled
     let feed = Feed::new(cluster());
     let station = Station::started(cluster(), &(feed.setting() + "\nrescan=1"));
     let site = Site::new(cluster(), "nso");
-    site.subscribe(&station, "numbers.b subscribe");
+    site.subscribe(&station, "aia.lev1 subscribe");
     site.ask(&station, "numbers.c subscribe");
     let stop = cut(&site.await_sql(&station)) + 1;
     station.wait_for("archives", || (cluster().archiver_counter() > stop).then_some(()));
-    // Of these tables the new list has one, the old none.
+    // Of these tables the new list has one, and the old none of their schema.
     feed.put(stop, script(stop, "insert into numbers.c select * from numbers.a;").as_bytes());
     feed.until(&station, stop + 1);
     assert!(station.read("etc/nso.stopped").starts_with(&format!("before {stop}\nwhy ")));
