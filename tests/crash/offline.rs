@@ -183,7 +183,7 @@ fn assert_split(place: &Place) {
 fn archives_are_split() {
     walk(
         "split",
-        Extent::Sample(40),
+        Extent::Sample(28),
         &Offline::new(archives_for_three, &["split", "--until", "12"], assert_split),
     );
 }
@@ -215,7 +215,7 @@ fn assert_caught_up(place: &Place) {
 fn nodes_catch_up() {
     walk(
         "catching up",
-        Extent::Sample(32),
+        Extent::Sample(22),
         &Offline::new(decided, &["split", "--until", "9"], assert_caught_up),
     );
 }
@@ -254,7 +254,7 @@ fn assert_mended(place: &Place) {
 #[test]
 fn logs_are_split_again() {
     let args = &["resplit", "nso", "--from", "1", "--to", "12"];
-    walk("resplit", Extent::Sample(32), &Offline::new(damaged, args, assert_mended));
+    walk("resplit", Extent::Sample(22), &Offline::new(damaged, args, assert_mended));
 }
 
 /// Something of every kind to do: logs to be removed because they are acknowledged or old, to be bundled, and to be
@@ -302,5 +302,5 @@ fn nothing_is_lost(place: &Place) {
 #[test]
 fn logs_are_bundled_and_removed() {
     let scenario = Offline { always: nothing_is_lost, ..Offline::new(untidy, &["tidy"], nothing_is_lost) };
-    walk("tidy", Extent::Sample(32), &scenario);
+    walk("tidy", Extent::Sample(22), &scenario);
 }

@@ -270,14 +270,14 @@ impl Scenario for Serving {
 fn a_new_site_is_served() {
     let scenario =
         Serving::new(&[], "served.a subscribe\nserved.b subscribe", End::Success, &["served.a", "served.b"]);
-    walk("a new site", Extent::Sample(14), &scenario);
+    walk("a new site", Extent::Sample(10), &scenario);
 }
 
 #[test]
 fn a_known_site_adds_and_drops() {
     let wish = "served.b subscribe\nserved.a unsubscribe";
     let scenario = Serving::new(&["served.a", "served.c"], wish, End::Success, &["served.c", "served.b"]);
-    walk("a known site", Extent::Sample(14), &scenario);
+    walk("a known site", Extent::Sample(10), &scenario);
 }
 
 /// It is given back, and does not say by itself that it is whole.
@@ -293,7 +293,7 @@ fn a_request_without_an_end_is_taken_once() {
 fn a_known_site_fails() {
     let before = &["served.a", "served.c"];
     let scenario = Serving::new(before, "served.b subscribe", End::Failure, before);
-    walk("a failure", Extent::Sample(10), &scenario);
+    walk("a failure", Extent::Sample(8), &scenario);
 }
 
 #[test]
@@ -314,5 +314,5 @@ fn a_request_that_nobody_answers_expires() {
 fn a_request_supersedes_the_one_before() {
     let served = Serving::new(&["served.a"], "served.c subscribe", End::Success, &["served.a", "served.c"]);
     let scenario = Serving { superseded: Some("served.b subscribe"), ..served };
-    walk("a newer request", Extent::Sample(12), &scenario);
+    walk("a newer request", Extent::Sample(8), &scenario);
 }

@@ -74,7 +74,7 @@ fn has_all_up_to(desk: &Desk, last: u64) {
 
 #[test]
 fn logs_are_ingested() {
-    walk("get_slony_logs", Extent::Sample(20), &Ingesting);
+    walk("get_slony_logs", Extent::Sample(14), &Ingesting);
 }
 
 /// `get_slony_logs --follow` does the same for as long as it runs; whenever it was started and has all, another log comes.
