@@ -49,11 +49,8 @@ const OF_A_NETWORK: &[Fault] = &[
     ("flock:when=2+", "ENOLCK", &["work/hold.lock"]),
     ("openat", "ESTALE", &["etc/slon_parser.cfg"]),
     ("read", "ESTALE", &["etc/slon_parser.cfg"]),
-    ("openat", "ESTALE", &["triggers/nso.subscription_series.tgr"]),
     ("read", "ESTALE", &["etc/nso.new.cut"]),
     ("getdents64:when=5+", "ESTALE", &["triggers"]),
-    ("openat", "ESTALE", &["work/split.counter"]),
-    ("getdents64", "ESTALE", &["site_logs/nso.new"]),
     ("statx", "ESTALE", &["site_logs/nso.new"]),
 ];
 
